@@ -1,7 +1,7 @@
-"""TabGenBench: train generators of tables on shared splits, score their samples next to controls, and publish a board.
+"""TabGenBench: train generators of tables on shared splits, score their samples, and publish a board (leaderboard).
 
-The names below are the public interface: everything that a plugin or a notebook needs. Each name is imported at its
-first use, so that a module that only registers plugins is imported quickly.
+The names below are the public interface for plugins and notebooks. Each name is imported at its first use, because
+modules that only register plugins should import quickly.
 """
 
 from __future__ import annotations

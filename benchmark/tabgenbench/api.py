@@ -1,4 +1,4 @@
-"""Python functions `benchmark`, `score` and `export`: the counterparts of ``run``, ``score`` and ``export``."""
+"""Functions `benchmark`, `score` and `export`, the Python versions of the commands with these names."""
 
 from __future__ import annotations
 
@@ -84,48 +84,49 @@ def benchmark(  # house: a parameter each and its description; the body has fort
 ) -> Board:
     """Train generators on shared splits of datasets, score their samples, and return the board (leaderboard).
 
-    The function does the same work as ``tabgenbench run``: results that are already in the store are not computed
-    again. If training or scoring of a generator fails, no error is raised; the board lists the failure.
+    The function does the work of ``tabgenbench run``. Results that are already in the store are not computed again. If
+    training or scoring of a generator fails, no error is raised; the board lists the failure.
 
     Args:
         datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, a class or an instance
             of `DatasetSource`; a list of these, or a dict that maps names to data or paths.
         generators: a name such as ``"cvae:epochs=30"``, a class or an instance of `Generator`; or a list of these.
         metrics: like ``generators``; by default those of ``suite``, else every registered metric.
-        suite: name or path of a suite to start from; other arguments replace its lists and numbers.
-        name: name of this run's suite in the store; by default that of ``suite``, else ``python``.
-        splits: number of splits; by default the suite's, else 3.
-        seeds: number of seeds within each split; by default the suite's, else 1.
-        first_seed: the first seed; by default the suite's, else 0.
-        draws: synthetic tables per trained model; by default the suite's, else 5.
+        suite: name or path of a suite (datasets, generators, metrics and settings of a run); other arguments replace
+            the lists and numbers of the suite.
+        name: name under which the run is stored; by default the name of ``suite``, else ``python``.
+        splits: number of splits; by default the number in ``suite``, else 3.
+        seeds: number of seeds within each split; by default the number in ``suite``, else 1.
+        first_seed: the first seed; by default the first seed in ``suite``, else 0.
+        draws: number of synthetic tables per trained model; by default the number in ``suite``, else 5.
         split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
-        conditions: columns that the generator receives for sampling; by default those with a name such as ``label``.
-            This and the next eight arguments apply to DataFrames, AnnData objects and paths.
+        conditions: columns that the generator gets for sampling; by default columns with a usual name such as
+            ``label``. This and the next eight arguments apply to DataFrames, AnnData objects and paths.
         group: column of the donor; all rows of a donor are on the same side of a split.
-        batch: column of the technical source.
+        batch: column of the technical source of a row, such as a laboratory.
         ignore: columns to exclude.
         id: column of sample ids; by default the index.
         scale: scale of the values: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
         log2p1: whether to take log2(x + 1) before standardisation.
         layer: layer of an AnnData object or h5ad file to read, such as ``counts``; by default ``X``.
-        per_10k: whether features are counts to evaluate as log1p(counts per 10,000), such as those of cells.
+        per_10k: whether features are counts, such as counts of single cells, which metrics use as log1p(counts per
+            10,000).
         store: folder for splits, synthetic tables and records; by default a temporary folder that is removed with the
             board.
         data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
-        executor: engine that runs the cells (trainings): ``local`` (processes on this machine) or another registered
-            engine.
-        workers: number of cells that run at the same time; by default as for ``tabgenbench run``.
-        slots_per_gpu: number of cells that share a GPU.
-        threads: threads per cell; results with another number of threads are not reused; by default as for
+        executor: engine that runs the trainings: ``local`` (processes on this machine) or another registered engine.
+        workers: number of trainings that run at the same time; by default as for ``tabgenbench run``.
+        slots_per_gpu: number of trainings that share a GPU.
+        threads: threads per training; results with another number of threads are not reused; by default as for
             ``tabgenbench run``.
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
-        memory: memory limit of a cell, in GiB; by default as for ``tabgenbench run``.
-        retry_failed: whether to retry cells and metrics that failed before.
-        keep_models: whether to keep trained models in the store, for `export`; by default those of at most 64 MiB.
+        memory: memory limit of a training, in GiB; by default as for ``tabgenbench run``.
+        retry_failed: whether to repeat trainings and metrics that failed before.
+        keep_models: whether to keep trained models in the store, for `export`; by default models of at most 64 MiB.
 
     Raises:
-        TabGenBenchError: an argument is invalid, or no cell has a score; the message gives the reason.
+        TabGenBenchError: an argument is invalid, or no training has a score; the message gives the reason.
     """
     plugins = make_manager()
     numbers = {"splits": splits, "seeds": seeds, "first_seed": first_seed, "draws": draws}
@@ -178,10 +179,10 @@ def score(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Score synthetic rows from other programs with the metrics that a run uses, in this process.
+    """Score synthetic rows from other programs with the metrics of TabGenBench, in the current process.
 
-    One table is scored alone. If several tables or ``out`` are given, the tables are ranked beside reference generators
-    (controls), such as shuffled training rows. Tables need the same features, with rows and columns in any order.
+    If several tables or ``out`` are given, the tables are ranked together with controls: simple generators, such as
+    shuffled training rows. Tables need the same features, with rows and columns in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
@@ -194,12 +195,12 @@ def score(
             registered metric.
         log2p1: whether to take log2(x + 1) before standardisation by the training rows.
         seed: seed of random metrics and controls.
-        out: folder to write a board to, with all formats.
+        out: folder for a board in all formats.
 
     Returns:
-        One row per score: ``metric``, ``score``, ``value`` (NaN if missing), ``direction`` (``higher``,
-        ``lower`` or ``best at 1``), ``status`` and ``reason``. For several tables or with ``out``, the rows of
-        `tabgenbench.Board.scores` instead, in which ``label`` is the name of a table or a control.
+        One row per score, with the columns ``metric``, ``score``, ``value`` (NaN if missing), ``direction``
+        (``higher``, ``lower`` or ``best at 1``), ``status`` and ``reason``. For several tables or with ``out``, the
+        columns are those of `tabgenbench.Board.scores`, and ``label`` is the name of a table or a control.
 
     Raises:
         TabGenBenchError: a table or a metric cannot be used, or every metric failed; the message gives the reason.
@@ -248,25 +249,26 @@ def export(
 ) -> pd.DataFrame:
     """Return a synthetic table of a run, with the columns and types of the file that the dataset was read from.
 
-    Equivalent to ``tabgenbench export``.
+    The function does the work of ``tabgenbench export``. A cell is one training of a generator: one dataset, split and
+    seed.
 
     Args:
         store: folder of the store; it is only read.
         generator: label such as ``"cvae:epochs=30"``, class or instance of the generator; may be omitted if the store
             has only one.
         dataset: name or path of the dataset; may be omitted if the store has only one.
-        cell: key (hash) of the cell, which is one training, the first characters of the key, or the title of the cell,
-            instead of generator and dataset.
+        cell: key (hash) of the cell, the first characters of the key, or the title of the cell; replaces generator and
+            dataset.
         split: split of the cell; by default the first.
         seed: seed of the cell; by default the first.
-        rows: number of new rows, sampled from the stored model, or from a newly trained one if no model is stored; by
-            default, a stored draw is returned.
-        draw: number of the stored draw (synthetic table); with ``rows``, a different number gives different rows.
-        conditions: values of condition columns that all new rows have, such as ``{"status": "normal"}``.
+        rows: number of new rows to sample; if no model is stored, the generator is trained again. By default, a stored
+            draw (synthetic table) is returned.
+        draw: number of the stored draw; with ``rows``, another number gives other rows.
+        conditions: a value for condition columns, the same in all new rows, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to write as well.
         overwrite: whether an existing file is replaced.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default that of the cell.
-        executor: engine that samples.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the cell.
+        executor: engine that runs the sampling, such as ``local``.
         timeout: time limit of training and of sampling, in seconds; by default none.
         memory: memory limit, in GiB; by default as for ``tabgenbench run``.
 
@@ -297,7 +299,6 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]) -> Suite:
-    """Return a suite with the given values; values that are not given come from the suite ``start``."""
     changes = _given(values)
     kinds: tuple[Kind, ...] = ("generators", "metrics")
     for kind in kinds:
@@ -318,7 +319,7 @@ def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:
-    """Return the given datasets.
+    """Return the opened datasets; ``given`` has one of the forms that `benchmark` accepts.
 
     The options in ``said``, such as column roles, apply only to data in memory and to files.
     """
@@ -340,7 +341,6 @@ def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping
 
 
 def _has_roles(item: Any) -> bool:
-    """Return whether the caller can set column roles: true for data in memory and files, false for registered names."""
     if isinstance(item, str | Choice):
         return looks_like_file(item if isinstance(item, str) else item.name)
     return not isinstance(item, type | DatasetSource)
@@ -391,9 +391,9 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the reason of the first failure if no cell (training) of the run has a score.
+    """Raise an error with the reason of the first failure if no training of the run has a score.
 
-    If a plugin raised the error, its traceback is added as a note.
+    If a plugin raised an exception, a note of the error contains the traceback.
     """
     found = [*run.problems, *run.skipped]
     without = {(problem.cell, problem.metric) for problem in found}

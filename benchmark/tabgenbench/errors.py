@@ -1,15 +1,15 @@
-"""Every error that TabGenBench raises for its users.
+"""All errors that TabGenBench raises for its users.
 
-A message states the problem (where, the value found, the value expected), then the fix. The command line prints the
-message without a traceback and exits with status 2.
+A message states where the problem is, which value was found and which was expected, and how to correct the problem. The
+command line prints the message without a traceback and exits with status 2.
 
     TabGenBenchError
-    ├── DataError          a table, file or card that cannot be used
-    ├── ConfigError        an invalid option, suite or name
-    ├── StoreError         a store that cannot be read or written
-    ├── DeviceError        a device that is not available
-    ├── PluginError        a plugin that violates its contract
-    └── Unsupported        a plugin does not support a table; the cell or metric is skipped, not failed
+    ├── DataError          a table, a file or a dataset's description (card) cannot be used
+    ├── ConfigError        an option, a suite file or a name is invalid
+    ├── StoreError         a folder of results (store) cannot be read or written
+    ├── DeviceError        a device is not available
+    ├── PluginError        a plugin violates the rules (contract) for its kind
+    └── Unsupported        a plugin does not support a table; the status is skipped, not failed
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory")  # messages of t
 
 
 class TabGenBenchError(Exception):
-    """Base of all errors that a user can correct."""
+    """Base class of all errors that a user can correct."""
 
 
 class DataError(TabGenBenchError):
-    """A table, file or card cannot be used."""
+    """A table, a file or a dataset's description (card) cannot be used."""
 
 
 class ConfigError(TabGenBenchError):
-    """An option, a suite or a name is invalid."""
+    """An option, a suite file or a name is invalid."""
 
 
 class StoreError(TabGenBenchError):
-    """A store cannot be read or written."""
+    """A folder of results (store) cannot be read or written."""
 
 
 class DeviceError(TabGenBenchError):
@@ -62,15 +62,15 @@ class DeviceError(TabGenBenchError):
 
 
 class PluginError(TabGenBenchError):
-    """A plugin violates the contract of its kind."""
+    """A plugin violates the rules (contract) for its kind, such as generator or metric."""
 
 
 class Unsupported(TabGenBenchError):
-    """A plugin does not support this table or task; the cell (training) or metric is skipped, not failed."""
+    """A plugin does not support this table; the training or metric is then skipped, not failed."""
 
 
 def text_of(error: BaseException) -> str:
-    """Return the class and message of an error on one line, even if its ``__str__`` raises."""
+    """Return the class and message of an error on one line; never raise an exception."""
     try:
         found = validation_text(error)
         return found or f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -79,7 +79,7 @@ def text_of(error: BaseException) -> str:
 
 
 def validation_text(error: BaseException) -> str:
-    """Return the first problem of a pydantic error in one sentence, such as ``Card.summary is 3: ...``; else ''."""
+    """Return the first problem of a pydantic error, such as ``Card.summary is 3: ...``, or '' for other errors."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):  # pydantic itself is not imported
         return ""
     first = error.errors(include_url=False)[0]
@@ -88,7 +88,7 @@ def validation_text(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error means that the memory of the machine or the device is exhausted."""
+    """Return whether an error means that the memory of the machine or the device is full."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -97,7 +97,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the last lines of an error's traceback."""
+    """Return the last characters of an error's traceback."""
     import traceback
 
     try:
@@ -115,7 +115,9 @@ MOST_KNOWN = 20
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, else list the (first) known names.
+    """Return ``"; did you mean 'x'?"`` with the closest known name.
+
+    If no name is close, return a list of the known names.
 
     >>> did_you_mean("cvea", ["cvae", "shuffled"])
     "; did you mean 'cvae'?"

@@ -1,4 +1,4 @@
-"""Texts for durations, byte sizes, counts, numbers and titles of cells, equal on every page and in every message."""
+"""Functions that format numbers, durations, sizes and titles in the same way on every page and in every message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def cell_title(label: str, dataset: str, split: int, seed: int, fold: int | None = None) -> str:
-    """Return the title of a cell (one generator, dataset, split and seed).
+    """Return the title of one training of a generator, with dataset, split and seed.
 
     >>> cell_title("cvae", "rnaseqdb", 0, 1), cell_title("cvae", "rnaseqdb", 0, 1, fold=1)
     ('cvae · rnaseqdb · split 0 · seed 1', 'cvae · rnaseqdb · split 0, fold 1 · seed 1')
@@ -42,7 +42,7 @@ def place_text(split: int, fold: int | None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Format a time in the unit that a person would choose.
+    """Format a time in seconds, minutes or hours.
 
     >>> [duration_text(s) for s in (0.004, 0.61, 12.4, 310.2, 1500, 9000)]
     ['<0.01 s', '0.61 s', '12 s', '310 s', '25 min', '2.5 h']
@@ -57,7 +57,7 @@ def duration_text(seconds: float) -> str:
 
 
 def rough_duration_text(seconds: float) -> str:
-    """Format an estimated time: fewer digits than `duration_text`, and minutes from 90 s on.
+    """Format an estimated time with fewer digits than `duration_text`, in minutes from 90 s on.
 
     >>> [rough_duration_text(s) for s in (0.3, 7.4, 43, 137, 9000, 400000)]
     ['1 s', '7 s', '45 s', '2 min', '2.5 h', '4.6 days']
@@ -70,7 +70,7 @@ def rough_duration_text(seconds: float) -> str:
 
 
 def bytes_text(size: float) -> str:
-    """Format a number of bytes in the unit that a person would choose: one decimal from GiB on.
+    """Format a number of bytes in a unit from bytes to PiB; sizes of 1 GiB and more have one decimal.
 
     >>> [bytes_text(size) for size in (5, 2048, 300 * 2**20, 23_192_823_398)]
     ['5 bytes', '2 KiB', '300 MiB', '21.6 GiB']
@@ -104,7 +104,9 @@ def features_text(numeric: int, categorical: int) -> str:
 
 
 def number_text(value: float, decimals: int) -> str:
-    """Format a number with a given number of decimals and without negative zero; very large numbers as powers of ten.
+    """Format a number with a given number of decimals.
+
+    Negative zero becomes zero. A number of 1,000,000 or more is written with a power of ten.
 
     >>> number_text(-0.00001, 3), number_text(123456789.0, 0)
     ('0.000', '1.23e+08')
@@ -125,9 +127,10 @@ def spaced(label: str) -> str:
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Cut names to about ``most`` characters with an ellipsis: at the end, or in the middle of names that begin alike.
+    """Return a short form of each name, with about ``most`` characters.
 
-    Different names have different results.
+    A name is cut at its end, or in its middle if another name has the same beginning. An ellipsis marks the cut. The
+    short forms of different names differ.
 
     >>> shortened(["Brain - Amygdala", "Skin"], 10)
     {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}
@@ -143,7 +146,7 @@ def shortened(names: Iterable[str], most: int) -> dict[str, str]:
 
 
 def end_cut(text: str, most: int) -> str:
-    """Return a text of at most ``most`` characters, with an ellipsis where it was cut."""
+    """Return a text unchanged, or cut it to ``most`` characters that end with an ellipsis."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 

@@ -1,4 +1,4 @@
-"""Options of plugins: immutable and validated."""
+"""Options of plugins, which are validated and cannot be changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Options", "make_options", "parse_plugin_string"]
 
 
 class Options(BaseModel):
-    """Base of every ``Config``: immutable; unknown options are errors."""
+    """Base class of every ``Config``. Objects cannot be changed, and unknown options are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -23,7 +23,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: str) -> OptionsT:
-    """Build a plugin's validated options from values given in a suite or on the command line.
+    """Validate options from a suite file or the command line, and return them as an object of ``config``.
 
     Raises:
         ConfigError: an option is unknown (with a suggestion) or its value is invalid; the message names the option.
@@ -43,8 +43,8 @@ def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: st
 def parse_plugin_string(text: str) -> tuple[str, dict[str, Any]]:
     """Split ``name:key=value,key=value`` into the name and its options.
 
-    A value is parsed as JSON if possible (``3``, ``true``, ``[1000, 512]``, ``null``), else as text. Commas inside
-    brackets belong to the value.
+    A value is parsed as JSON if possible (``3``, ``true``, ``[1000, 512]``, ``null``); otherwise it is a text. Commas
+    inside brackets belong to the value.
 
     >>> parse_plugin_string("cvae:epochs=30,hidden=[64,32],weights=best")
     ('cvae', {'epochs': 30, 'hidden': [64, 32], 'weights': 'best'})

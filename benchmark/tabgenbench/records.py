@@ -1,6 +1,7 @@
-"""Records: the results of a run. Boards are built only from records, without plugins.
+"""Records: the results of a run, as JSON files.
 
-Unknown fields of records that a newer version wrote survive reading and writing (``extra="allow"``).
+Boards (pages of results) are built only from records, so they need no plugins. Fields that a newer version of
+TabGenBench has added to a record are kept when the record is read and written again.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ class Card(_Record):
     """Description of a generator for readers of a board.
 
     Attributes:
-        summary: one sentence that describes it.
-        citation: its publication.
+        summary: one sentence that describes the generator.
+        citation: publication of the generator.
         licence: licence of the code.
-        url: address of its code or paper.
-        extra: optional extra of TabGenBench that installs the packages of the generator, such as ``sdv``; written by
-            the harness, and left out of records if it is empty.
+        url: web address of the code or paper.
+        extra: optional extra of TabGenBench that installs the packages of the generator, such as ``sdv``. TabGenBench
+            sets this field; plugins leave it empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,7 +74,7 @@ class Card(_Record):
 
 
 class CellIdentity(_Record):
-    """Identity of a cell, which is one training: dataset, split, generator with its options, and seed."""
+    """Description of one training (a cell): dataset, split, generator with its options, and seed."""
 
     dataset: str = Field(description="name of the dataset with the options that differ from its defaults")
     dataset_fingerprint: str
@@ -98,19 +99,19 @@ class CellIdentity(_Record):
 
     @property
     def title(self) -> str:
-        """The cell in words."""
+        """Title of the cell, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
         return cell_title(self.label, self.dataset, self.split, self.seed, self.fold)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A cell (one training of a generator), or a metric on a cell, whose status is not ``ok``.
+    """One training of a generator (a cell), or one metric on its samples, with a status other than ``ok``.
 
     Attributes:
         cell: title of the cell.
-        metric: label of the metric, or None if the cell itself is not ok.
-        status: how the cell or metric ended, such as ``failed``.
-        reason: one sentence.
+        metric: label of the metric, or None if the training has the problem.
+        status: how the training or metric ended, such as ``failed``.
+        reason: cause of the status, in one sentence.
     """
 
     cell: str
@@ -120,12 +121,12 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """Title of the cell; if the problem is one of a metric, followed by the metric."""
+        """Title of the cell, followed by the metric if a metric has the problem."""
         return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 class Phase(_Record):
-    """Status, seconds and memory of one phase (fit, sample) of a cell (training)."""
+    """Status, time and memory of one phase (such as fit) of a training."""
 
     status: Status
     seconds: float | None = None
@@ -134,7 +135,7 @@ class Phase(_Record):
 
 
 class Fallback(_Record):
-    """Synthetic rows of one condition that a fallback rule sampled."""
+    """Number of synthetic rows of a condition that a generator sampled by a fallback rule, and this rule."""
 
     condition: str
     rows: int = Field(description="number of rows, summed over draws")
@@ -142,7 +143,7 @@ class Fallback(_Record):
 
 
 class Environment(_Record):
-    """Software and hardware with which a task ran."""
+    """Software and hardware that a task used."""
 
     packages: dict[str, str] = Field(default_factory=dict)
     python: str = ""
@@ -163,7 +164,7 @@ class Environment(_Record):
 
 
 class CellRecord(_Record):
-    """``cells/<key>/fit.json``: the record of training and sampling one generator on one split with one seed."""
+    """Content of ``cells/<key>/fit.json``: the training and sampling of one generator on one split with one seed."""
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -197,27 +198,30 @@ Question = Literal["", "fidelity", "structure", "utility", "privacy", "generatio
 
 
 class ScoreSpec(_Record):
-    """Specification of a score, stored in every record, so that boards need no plugin.
+    """Specification of a score.
+
+    The specification is stored with the scores, so that boards need no plugin.
 
     Attributes:
-        name: unique over all metrics, such as ``gamma-within``.
-        direction: ``higher`` or ``lower`` is better, or ``one``: best at 1.
+        name: name of the score, such as ``gamma-within``, which no score of another metric may have.
+        direction: ``higher`` or ``lower`` if such values are better; ``one`` if the best value is 1.
         low: smallest possible value, or None.
         high: largest possible value, or None.
-        unit: unit, or empty for a plain number.
-        description: one sentence on what it measures.
-        blind_to: limitations: what a good value does not show.
-        question: the question that the score helps to answer, or empty; summaries leave out scores without a question.
-        floor: the control (a simple reference generator) that marks a bad value, or empty. A value is shown rescaled to
-            0 at the floor and 1 at the ceiling.
-        ceiling: the control that marks a good value, or empty. Without it, the ceiling is the best possible value if
-            that value is 1 (``direction`` higher, ``high`` 1, ``low`` 0 or None); other scores are not rescaled.
-        detects: names of the planted failures (synthetic tables with a known defect) that the score must distinguish
-            from real rows.
-        misses: names of the planted failures that the score is known not to detect.
-        citation: where the score comes from.
-        ranked: whether boards mark a best value; False for scores that are too noisy.
-        headline: whether the score is among the few that a board shows first.
+        unit: unit of the score, or empty.
+        description: what the score measures, in one sentence.
+        blind_to: what a good value does not show.
+        question: the question, such as ``privacy``, that the score helps to answer. Summaries leave out scores without
+            a question.
+        floor: name of the control (a simple reference generator) whose score is a typical bad value, or empty. Boards
+            rescale scores so that the floor is 0 and the ceiling is 1.
+        ceiling: name of the control whose score is a typical good value, or empty. If it is empty, the ceiling is 1 for
+            scores with ``direction`` higher, ``high`` 1 and ``low`` 0 or None. Other scores are not rescaled.
+        detects: names of the planted failures (controls with a deliberate fault) that the score must detect.
+        misses: names of the planted failures that the score does not detect, as is known.
+        citation: publication of the score.
+        ranked: whether boards mark the best generator. False if the score varies too much between trainings for such a
+            comparison.
+        headline: whether boards show the score among the few main scores.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -240,7 +244,7 @@ class ScoreSpec(_Record):
 
 
 class DrawScores(_Record):
-    """Scores of a metric on one draw, which is one synthetic table of a trained generator."""
+    """Scores of a metric on one synthetic table (draw) of a trained generator."""
 
     draw: int
     scores: dict[str, float] = Field(default_factory=dict)
@@ -249,9 +253,9 @@ class DrawScores(_Record):
 
 
 class ScoreRecord(_Record):
-    """``cells/<key>/scores/<metric-key>.json``: scores of one metric.
+    """Content of ``cells/<key>/scores/<metric-key>.json``: the scores of one metric.
 
-    The file contains no times, so equal scores have equal bytes.
+    The file contains no times, so equal scores give files with equal bytes.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -267,7 +271,7 @@ class ScoreRecord(_Record):
 
 
 class RunInfo(_Record):
-    """``cells/<key>/runs/<metric-key>.json``: when, where and how long a metric ran on the samples of one cell."""
+    """Content of ``cells/<key>/runs/<metric-key>.json``: when, where and how long a metric was computed."""
 
     schema_version: int = SCHEMA_VERSION
     metric: str
@@ -279,7 +283,7 @@ class RunInfo(_Record):
 
 
 class SuiteRow(_Record):
-    """One requested training (cell) of a suite: its key, its names for display, and the keys of its scores."""
+    """One training (cell) that a suite requests: its key, its names for display, and the keys of its scores."""
 
     key: str
     dataset: str
@@ -300,7 +304,7 @@ class SuiteRow(_Record):
 
     @property
     def cell_title(self) -> str:
-        """The cell in words."""
+        """Title of the cell, such as ``CVAE · rnaseqdb · split 0 · seed 0``."""
         return cell_title(self.shown, self.dataset, self.split, self.seed, self.fold)
 
 
@@ -309,7 +313,7 @@ COMMANDS = "; "
 
 
 class SuiteRecord(_Record):
-    """``suites/<name>.json``: the cells (trainings) that the last run of a suite requested; the basis of a board."""
+    """Content of ``suites/<name>.json``: the trainings that the last run of a suite requested and that boards show."""
 
     schema_version: int = SCHEMA_VERSION
     name: str

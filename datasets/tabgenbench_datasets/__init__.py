@@ -38,7 +38,7 @@ def register_datasets() -> list[Lazy]:
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the controls that sample from the true model of a simulated dataset."""
+    """Register the generators that sample from the true model of a simulated dataset."""
     summary = "control: the simulation's own model"
     return [
         Lazy("truth", "tabgenbench_datasets.truth:Truth", f"{summary} (simulated-tissues and simulated-clinic)"),

@@ -1,7 +1,7 @@
 """The model of the dataset ``simulated-cells`` and of the control ``truth-cells``.
 
-A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with), and a donor d. Its count of
-gene g is
+A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with treatment), and a donor d.
+The count x_g of gene g is drawn as follows:
 
     z_inv ~ N(mu_k + c delta_k, s_kc^2)       5 invariant latents: biology
     z_spur ~ N(m_d, t_d^2)                    2 spurious latents: donor
@@ -20,9 +20,9 @@ b ~ N(0, 1.2^2); W_i ~ N(0, 0.4^2) Bernoulli(0.35); W_s ~ N(0, 0.35^2) Bernoulli
 log theta ~ N(log 4, 0.6^2); types of a donor ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
 P(treated | donor) ~ U(0.35, 0.65).
 
-With ``n_conditions = 3``, half of the treated cells get a third condition, which has its own shifts delta with another
-direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated between
-its values at c = 0 and c = 1.
+With ``n_conditions = 3``, half of the treated cells get a third condition, which has its own s, and its own delta with
+another direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated
+between its values at c = 0 and c = 1.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Cells:
 class CellsModel:
     """The parameters of the simulation.
 
-    Shape letters: ``K`` types, ``C`` conditions, ``D`` donors, ``G`` genes, ``I``, ``S`` latents.
+    The letters at the end of a name state its shape: ``K`` types, ``C`` conditions, ``D`` donors, ``G`` genes, ``I``
+    invariant and ``S`` spurious latents.
     """
 
     config: CellsConfig
@@ -127,7 +128,7 @@ class CellsModel:
     def from_config(cls, config: CellsConfig) -> CellsModel:
         """Draw the parameters of the model from the seed.
 
-        A third condition does not change the parameters of the other conditions.
+        The option ``n_conditions`` does not change the parameters of the first two conditions.
         """
         rng, further = (np.random.default_rng([config.seed, stream]) for stream in (0, 2))
         K, D, G, size = len(TYPES), config.n_donors, config.n_genes, (len(TYPES), D_INV)
@@ -186,16 +187,13 @@ class CellsModel:
         return Cells(kind, condition, strength, donor, invariant, self.donor_mean_DS[donor] + noise)
 
     def draw_counts(self, cells: Cells, rng: np.random.Generator) -> Any:
-        """Draw counts, a CSR matrix of shape (n_cells, n_genes), float32."""
+        """Draw counts as a CSR matrix of float32, shape (n_cells, n_genes)."""
         blocks = [self._block(cells, slice(at, at + BLOCK), rng) for at in range(0, len(cells.kind), BLOCK)]
         empty = sparse.csr_matrix((0, self.config.n_genes), dtype=np.float32)
         return sparse.vstack([empty, *blocks], format="csr")
 
     def _block(self, cells: Cells, rows: slice, rng: np.random.Generator) -> Any:
-        """Draw counts of a block.
-
-        The code uses loops instead of matrix products, so that bytes do not depend on the number of threads.
-        """
+        """Draw counts of some rows, without matrix products, whose rounding depends on the number of threads."""
         z, kind, donor = cells.invariant[rows], cells.kind[rows], cells.donor[rows]
         h = z + 0.5 * np.tanh(sum(_outer(z, self.mixing_II)))
         eta = np.broadcast_to(self.base_G, (len(z), len(self.base_G))).copy()
@@ -225,7 +223,7 @@ def _shift(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
-    """Draw one column index per row with the probabilities in that row, shape (n_rows,)."""
+    """Draw one column index per row, with the probabilities in the row, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
     chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
     chosen[chosen == probabilities.shape[1]] -= 1  # rounding

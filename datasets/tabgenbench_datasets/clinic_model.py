@@ -28,8 +28,8 @@ Four columns have gaps. The probability of a gap depends only on columns without
     smoker        s(-3 + 0.035 a + 1.5 [intensive])
     follow up     1 if the patient died, else s(-1.8 - 0.02 a + 1.2 [transferred])
 
-Lactate is high and rarely missing in the intensive ward, so the mean of the present lactate values exceeds the mean of
-all lactate values. The seed determines the rows; the parameters are constants.
+Lactate is high and rarely missing in the intensive ward, so the mean of the lactate values that are not missing exceeds
+the mean of all lactate values. The seed determines the rows; the parameters are constants.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Rows of the simulated table, before values are removed where they will be missing.
+    """Rows of the simulated table, including the values that will be missing.
 
     Attributes:
         values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
@@ -85,7 +85,7 @@ class Patients:
     missing: NDArray[np.bool_]
 
     def with_rows(self, rows: NDArray[np.bool_], others: Patients) -> Patients:
-        """Return a copy in which the patients of some rows are replaced."""
+        """Return a copy in which ``others`` replace the patients that the mask ``rows`` selects."""
         values, categories, missing = self.values.copy(), self.categories.copy(), self.missing.copy()
         values[rows], missing[rows] = others.values, others.missing
         categories.loc[rows] = others.categories.to_numpy()
@@ -93,7 +93,7 @@ class Patients:
 
 
 def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
-    """Draw one patient for each given ward; wards are given as positions in `WARDS`."""
+    """Draw one patient for each element of ``ward``, a position in `WARDS`."""
     numbers, codes = _draw_person(ward, rng)
     numbers |= _draw_stay(ward, numbers, codes, rng)
     stay = numbers["discharged"] - numbers["admitted"]
@@ -112,7 +112,6 @@ def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
 
 
 def _draw_person(ward: Ints, rng: np.random.Generator) -> tuple[dict[str, Floats], dict[str, Ints]]:
-    """Draw the properties of patients before admission: numbers by column, and category codes by column."""
     n = len(ward)
     age = np.rint(np.clip(_by_ward(ward, 52, 47, 66, 63) + 15 * rng.standard_normal(n), 18, 95))
     a = age - 55
@@ -160,7 +159,6 @@ def _draw_stay(
 def _draw_gaps(
     ward: Ints, numbers: dict[str, Floats], codes: dict[str, Ints], rng: np.random.Generator
 ) -> dict[str, NDArray[np.bool_]]:
-    """Draw in which rows each column with gaps has no value."""
     a, pressure = numbers["age"] - 55, numbers["systolic"] - 126
     intensive, surgical = ward == WARDS.index("intensive"), ward == WARDS.index("surgical")
     outcome = codes["outcome"]

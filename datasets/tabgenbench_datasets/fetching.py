@@ -1,8 +1,7 @@
 """Pinned files (files with a known hash): paths, verification and download.
 
 A file is pinned by its git blob SHA-1, the hash that git computes of a file's content. A commit of a public repository
-determines this hash for each of its files, and thus every byte. The module contains nothing that is specific to one
-dataset.
+determines the hash, and thus every byte, of each of its files.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def file_status(file: PinnedFile, root: Path) -> FileStatus:
-    """Compare the hash of one file with the pinned hash; return ``ok``, ``missing`` or ``wrong`` with a reason."""
+    """Return ``ok`` if the file has the pinned hash, else ``missing``, or ``wrong`` with a reason."""
     path = root / file.path
     try:
         got = _blob_of_file(path)
@@ -95,12 +94,9 @@ def file_status(file: PinnedFile, root: Path) -> FileStatus:
 
 
 def read_pinned(path: Path, blob: str, fix: str) -> bytes:
-    """Return a file's bytes after verifying their git blob SHA-1.
+    """Return a file's bytes after verifying that their git blob SHA-1 is ``blob``.
 
-    Args:
-        path: the file.
-        blob: its pinned hash.
-        fix: what to do about a wrong file, for the message.
+    ``fix`` is advice for a missing or wrong file, which ends the error message.
 
     Raises:
         DataError: the file cannot be read, or its hash differs from the pinned hash; the message states both hashes.
@@ -136,13 +132,11 @@ class Downloader:
     def fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
         """Download every file that is missing or has a wrong hash.
 
-        Args:
-            files: the requested files.
-            root: the data root; created if missing.
-            on_progress: called from one thread at a time; not called for files that are already correct.
+        The folder ``root`` is created if missing. ``on_progress`` is called from one thread at a time, and not for
+        files that are already correct.
 
         Returns:
-            The status of every file, in the order of ``files``; a failed download states the reason.
+            The status of every file, in the order of ``files``; the status of a failed download contains the reason.
 
         Raises:
             DataError: the folder cannot be written, or another download is writing to it.
@@ -169,7 +163,7 @@ class Downloader:
 
 @dataclass
 class _Transfer:
-    """One call of `Downloader.fetch`: its state, which all download threads share."""
+    """State of one call of `Downloader.fetch`, shared by all download threads."""
 
     settings: Downloader
     client: httpx.Client
@@ -180,7 +174,6 @@ class _Transfer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def have(self, file: PinnedFile) -> FileStatus:
-        """Download a file unless it exists with the pinned hash."""
         before = file_status(file, self.root)
         if before.status == "ok":
             return before
@@ -213,7 +206,7 @@ class _Transfer:
         return self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0))
 
     def _attempt(self, file: PinnedFile) -> str:
-        """Download, verify and rename a file; return what is wrong with its content, or an empty text."""
+        """Download, verify and rename a file; return why its content is wrong, or an empty text."""
         path = self.root / file.path
         part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +220,6 @@ class _Transfer:
         return problem
 
     def _download(self, file: PinnedFile, part: Path) -> None:
-        """Download the bytes that ``part`` lacks, and append them."""
         have = part.stat().st_size if part.exists() else 0
         # identity: compression by the server would change the bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})

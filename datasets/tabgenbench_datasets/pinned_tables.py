@@ -1,8 +1,8 @@
 """Public CSV tables that are downloaded from a pinned commit and verified by their git blob hash.
 
-Each table has a card ``cards/<name>.toml``; ``cards/pinned_tables.toml`` contains the pins and the roles of columns.
-The files are ``tabular/<file>.csv`` below the data root. Roles that the card does not give are inferred as for a user's
-file.
+The file ``cards/<name>.toml`` describes a table. The file ``cards/pinned_tables.toml`` contains the commit and hash of
+each table and the roles of its columns (condition, target). Tables are stored as ``tabular/<file>.csv`` below the data
+root.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class PinnedTable(DatasetSource):
     """A dataset that is a CSV file of a pinned commit.
 
     Args:
-        config: options, which override the roles of the card; None for the defaults.
-        data_dir: the data root, whose folder ``tabular`` is read; see `data_root` for the default.
-        file: the pinned file; by default the file that the card names.
+        config: options, which override the default roles of columns; None for the defaults.
+        data_dir: the data root, which contains the folder ``tabular``; see `data_root` for the default.
+        file: the pinned file; by default the file in ``cards/pinned_tables.toml``.
         downloader: settings of downloads.
     """
 
     class Config(FileOptions):
-        """Roles of the columns, and the treatment of missing values; the card contains the defaults."""
+        """Roles of the columns, and the treatment of missing values."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class PinnedTable(DatasetSource):
         return self.downloader.fetch([self.file], self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare the hash of the file with its pinned hash."""
+        """Return whether the file is missing or has the pinned hash, as a list of one status."""
         return [file_status(self.file, self.root)]
 
     @cached_property

@@ -54,27 +54,26 @@ STATUS = {
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Result of reading the expression files: the table, the number of genes in all files, and the number of files."""
-
     table: Table
     n_common: int
     n_files: int
 
 
 class RNAseqDB(DatasetSource):
-    """RNAseqDB, normalised FPKM: one row per sample, one feature per gene that all present files contain.
+    """RNAseqDB as normalised FPKM, with one row per sample and one feature per gene that all files contain.
 
     Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
-    barcodes. The dataset also loads from a subset of the files; its note states how many files were present. Other
-    files are ignored.
+    barcodes. If only some of the files are on the disk, the dataset consists of these files, and the table's source
+    states their number.
 
-    With ``status = 2`` (normal or cancer), source and status are confounded, because only samples of the source
-    ``tcga-t`` are cancer. A correction of batch (source) effects would therefore also remove biological differences.
+    With ``status = 2`` (normal or cancer), the batch variable (the source) and the status are confounded: all cancer
+    samples, and no other samples, have the source ``tcga-t``. A correction of batch effects would therefore also remove
+    biological differences.
 
     Args:
         config: options; None for the defaults.
-        data_dir: the data root, whose ``rnaseqdb`` and ``l1000`` folders are read; see `data_root` for the default.
-        manifest: the pinned files; by default the files that the card names.
+        data_dir: folder that contains the folders ``rnaseqdb`` and ``l1000``; see `data_root` for the default.
+        manifest: files to read, with their hashes; None for the files in ``cards/rnaseqdb_files.toml``.
         downloader: settings of downloads.
     """
 
@@ -110,15 +109,15 @@ class RNAseqDB(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """Card (description) of the dataset, with the pinned commits."""
+        """Description of the dataset (its card), with the commits from which the files are downloaded."""
         return load_card("tabgenbench_datasets", "rnaseqdb")
 
     def load(self) -> Table:
-        """Return the table; every file is verified before it is read."""
+        """Return the table, after checking the hash of every file."""
         return self._read().table
 
     def identity(self) -> str:
-        """Return a hash of the options and the pinned hashes of all present files, which are verified but not parsed.
+        """Return a hash of the options and of all files on the disk; the files are verified but not parsed.
 
         Raises:
             DataError: a required file is missing, or a file has a wrong hash.
@@ -130,7 +129,7 @@ class RNAseqDB(DatasetSource):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Return facts about the table and the files."""
+        """Return numbers of rows, genes, donors and files, and the number of samples by tissue and source."""
         reading = self._read()
         table = reading.table
         counts = pd.crosstab(table.obs["tissue"].astype(str), table.obs["source"].astype(str))
@@ -154,7 +153,7 @@ class RNAseqDB(DatasetSource):
         return self.downloader.fetch(self.manifest.all, self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare the hash of every file with its pinned hash."""
+        """Compare the hash of every file with its expected hash, and return the status of every file."""
         return [file_status(file, self.root) for file in self.manifest.all]
 
     def _present(self) -> list[PinnedFile]:
@@ -199,7 +198,7 @@ class RNAseqDB(DatasetSource):
 
 
 def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[np.float32]:
-    """Concatenate the values of all files by rows. The given list of files is emptied to free memory."""
+    # The list of files is emptied to free memory.
     values = np.empty((sum(len(table.samples) for table in tables), len(genes)), dtype=np.float32)
     start = 0
     while tables:

@@ -1,4 +1,4 @@
-"""The files of RNAseqDB: names, content and reading.
+"""Names, content and reading of the files of RNAseqDB.
 
 A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one column
 per sample. Genes of different files are matched by symbol, because symbols are unique within a file and Entrez ids are
@@ -67,19 +67,22 @@ TISSUE_OF_CODE = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """The pinned files: expression tables by name, and the table that marks landmark genes."""
+    """The files of RNAseqDB with their hashes: the expression tables, and the table that marks L1000 landmark genes."""
 
     expression: tuple[PinnedFile, ...]
     landmark: PinnedFile
 
     @property
     def all(self) -> tuple[PinnedFile, ...]:
-        """All pinned files; the landmark table comes first, because it is small and required."""
+        """All files in the order of download; the small table of landmark genes comes first."""
         return (self.landmark, *self.expression)
 
 
 def load_manifest() -> Manifest:
-    """Read the pinned files; ``$TABGENBENCH_RNASEQDB_URL`` replaces https://raw.githubusercontent.com."""
+    """Return the names, addresses and hashes of the files.
+
+    The environment variable ``TABGENBENCH_RNASEQDB_URL`` replaces https://raw.githubusercontent.com in the addresses.
+    """
     text = files("tabgenbench_datasets").joinpath("cards", "rnaseqdb_files.toml").read_text(encoding="utf-8")
     pins = tomllib.loads(text)
     base = public_url(URL_VARIABLE)
@@ -94,7 +97,7 @@ def load_manifest() -> Manifest:
 
 
 def study_and_source(name: str) -> tuple[str, str]:
-    """Return study code and source from a file name: ``("kich", "tcga-t")`` for ``kich-rsem-fpkm-tcga-t.txt.gz``.
+    """Return the study code and the source in a file name: ``("kich", "tcga-t")`` for ``kich-rsem-fpkm-tcga-t.txt.gz``.
 
     The source is ``gtex`` (normal donor), ``tcga`` (normal tissue beside a tumour) or ``tcga-t`` (tumour).
     """
@@ -103,7 +106,7 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code; ``esca`` names the tissue to which TCGA's oesophageal samples are assigned."""
+    """Return the tissue of a study code; ``esca`` is the oesophagus site for samples of TCGA's study ``esca``."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
@@ -121,10 +124,10 @@ class ExpressionFile:
     """One verified expression table, split into lines but not parsed.
 
     Attributes:
-        path: the file, for messages.
+        path: path of the file, shown in messages.
         samples: barcodes, in the order of the columns.
         genes: the symbols of all rows.
-        lines: the lines of the selected genes, by symbol.
+        lines: the lines of the genes that `open` selected, by symbol.
     """
 
     path: Path
@@ -138,7 +141,7 @@ class ExpressionFile:
 
         Args:
             path: the file.
-            blob: pinned git blob SHA-1 of the file.
+            blob: expected git blob SHA-1 of the file.
             keep: genes to select; None for all.
 
         Raises:
@@ -167,7 +170,7 @@ class ExpressionFile:
         """Return the values of the given genes, shape (n_samples, n_genes), float32.
 
         Raises:
-            DataError: a value is missing, text, infinite or negative; the message names gene and sample.
+            DataError: a value is not a finite number >= 0; the message names the gene and the sample.
         """
         lines = [self.lines[gene] for gene in genes]
         columns = range(N_LEADING, N_LEADING + len(self.samples))
@@ -206,7 +209,7 @@ def common_genes(tables: Collection[ExpressionFile]) -> list[str]:
 
 
 def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
-    """Return the symbols of the landmark genes: the rows of a GCT 1.3 table whose ``pr_is_lmark`` is 1.
+    """Return the symbols of the L1000 landmark genes, whose ``pr_is_lmark`` is 1 in a GCT 1.3 table.
 
     Raises:
         DataError: the file cannot be read, its hash is wrong, or it lacks a column.

@@ -25,9 +25,9 @@ __all__ = ["SimulatedCells"]
 class SimulatedCells(DatasetSource):
     """Cells drawn from the model in `tabgenbench_datasets.cells_model`.
 
-    Equal options give equal tables. The columns ``z_inv_1`` to ``z_inv_5`` and ``z_spur_1``, ``z_spur_2`` of ``obs``
-    contain the true latents. The columns of true latents have no role: metrics see them, generators do not. The control
-    ``truth-cells`` draws further cells from the same model.
+    Equal options give equal tables. The columns ``z_inv_1`` to ``z_inv_5``, ``z_spur_1`` and ``z_spur_2`` of ``obs``
+    contain the true latent factors, which metrics see and generators do not see. The reference generator
+    ``truth-cells`` draws new cells from the same model.
     """
 
     name: ClassVar[str] = "simulated-cells"

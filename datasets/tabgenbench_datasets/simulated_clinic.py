@@ -43,7 +43,7 @@ class SimulatedClinic(DatasetSource):
     """Rows drawn from the model in `tabgenbench_datasets.clinic_model`.
 
     The condition is the ward; the targets are ``outcome`` (categories) and ``cost`` (a number). Equal options give
-    equal tables. The control ``truth`` draws further rows from the same model.
+    equal tables. The reference generator ``truth`` draws new rows from the same model.
     """
 
     name: ClassVar[str] = "simulated-clinic"

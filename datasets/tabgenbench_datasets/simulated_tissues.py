@@ -1,4 +1,4 @@
-"""Simulated expression of any size with a known true distribution."""
+"""Simulated tables of gene expression with a known true distribution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["SimulatedTissues"]
 class SimulatedTissues(DatasetSource):
     """Rows drawn from the model in `tabgenbench_datasets.simulation`.
 
-    Equal options give equal tables. The control ``truth`` draws further rows from the same model.
+    Equal options give equal tables. The reference generator ``truth`` draws new rows from the same model.
     """
 
     name: ClassVar[str] = "simulated-tissues"

@@ -1,4 +1,4 @@
-"""The model of the dataset ``simulated-tissues`` and of the control ``truth``.
+"""The model of the dataset ``simulated-tissues`` and of the reference generator ``truth``.
 
 On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status s (0 normal, 1 cancer) and donor d, is
 
@@ -6,23 +6,23 @@ On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status 
     z_rm = sqrt(rho) u_dm + sqrt(1 - rho) v_rm
     x_rg = 2^max(y_rg, 0) - 1
 
-with u, v and e independent standard normal. Every gene has a level ``mu`` on the scale y. A tissue shifts the level of
-a gene by ``beta``. A tumour shifts the level of a gene by ``delta`` (equal in all tissues) plus ``eps`` (specific to
-the tissue). Variation within a condition has two parts: the activities ``z`` of a few gene modules, and independent
-noise of each gene. An activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the tissue, the
-membership ``b`` of the gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3 in cancer).
-Rows of one donor share the part ``rho`` = 0.5 of the activity's variance.
+Here u, v and e are independent standard normal variables. Every gene has a level ``mu`` on the scale y. A tissue shifts
+the level of a gene by ``beta``. A tumour shifts the level of a gene by ``delta`` (equal in all tissues) plus ``eps``
+(specific to the tissue). Variation within a condition has two parts: the activities ``z`` of a few gene modules, and
+independent noise of each gene. An activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the
+tissue, the membership ``b`` of the gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3
+in cancer). The activities of two rows of one donor have the correlation ``rho`` = 0.5.
 
-Without the clipping at 0, mean and covariance within a condition are
+Without the clipping at 0, the mean and the covariance within a condition are
 
     mean_ts = mu + beta_t + s (delta + eps_t)
     cov_ts  = kappa_s^2 diag(b_t) W^T diag(a_t^2) W diag(b_t) + diag(sigma^2)
 
-so correlations differ between tissues, and a single covariance for all conditions is wrong.
+Correlations therefore differ between tissues, and a generator must learn the covariance of each condition.
 
 The parameters are drawn once from the seed: mu ~ N(6, 1.5^2), beta ~ N(0, 1.2^2), delta ~ N(0, 0.8^2),
 eps ~ N(0, 0.5^2), a ~ U(0.2, 1.6), b ~ Bernoulli(0.7), sigma ~ U(0.2, 0.6); W is U(0.5, 1) with a random sign for
-the module that the gene belongs to, and N(0, 0.15^2) for the others.
+the module to which the gene belongs, and N(0, 0.15^2) for all other modules.
 """
 
 from __future__ import annotations
@@ -85,11 +85,10 @@ class Design:
 
 
 def make_design(config: SimulationConfig) -> Design:
-    """Assign rows to donors.
+    """Return the tissue, status and donor of every row to simulate.
 
-    Donors are assigned to the tissues in turn; within a tissue, they are in turn normal, cancer, or both.
-
-    A donor who is "both" has two rows: a tumour and the adjacent normal tissue.
+    Donors are spread evenly over the tissues. In each tissue, a third of the donors have a normal row, a third have a
+    cancer row, and a third have both: a tumour and the adjacent normal tissue.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -110,7 +109,7 @@ class TissueModel:
     Attributes:
         mean_TSG: mean of each condition on the log2(x + 1) scale, shape (T, 2, G).
         amplitude_TM: amplitude of each module in each tissue.
-        part_TG: for each tissue and gene, 1 if the gene follows its modules in this tissue, else 0.
+        part_TG: the membership ``b``: 1 if the gene modules affect the gene in the tissue, else 0.
         loadings_MG: loadings of the genes on the modules.
         sigma_G: standard deviation of the noise of each gene.
     """
@@ -147,7 +146,7 @@ class TissueModel:
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw expression values on the linear scale for the rows of a design, shape (n_rows, G), float32, >= 0.
 
-        A loop, instead of a matrix product, sums over modules, so that bytes do not depend on the number of threads.
+        The sum over modules is a loop, because a matrix product would depend on the number of threads in its last bits.
         """
         _, donor = np.unique(design.donor, return_inverse=True)
         n, M = len(design.donor), len(self.loadings_MG)
@@ -165,7 +164,7 @@ class TissueModel:
 
 
 def tissue_names(config: SimulationConfig) -> list[str]:
-    """Return the names of the tissues, of equal width so that they sort by number."""
+    """Return the names of the tissues, such as ``tissue-01``; all names have the same length."""
     return _names("tissue", config.n_tissues)
 
 
@@ -175,7 +174,7 @@ def gene_names(config: SimulationConfig) -> list[str]:
 
 
 def config_of(options: Any) -> SimulationConfig:
-    """Read the simulation's options from a table's source; invalid options raise ``ValidationError``."""
+    """Return the options of the simulation from the options in a table's source, or raise ``ValidationError``."""
     return SimulationConfig.model_validate(dict(options))
 
 

@@ -1,4 +1,4 @@
-"""The control ``truth``, which samples from the true model of ``simulated-tissues`` or ``simulated-clinic``."""
+"""The reference generator ``truth``, which samples from the model of ``simulated-tissues`` or ``simulated-clinic``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ROUNDS = 100  # attempts to draw rows whose categories all occur in the training
 class Truth(Generator):
     """Samples new rows from the model of the simulation, as a perfect generator would.
 
-    This control does not learn from training rows. If another generator scores better, it has memorised rows, or the
-    score rewards something other than the distribution. A sampled row of ``simulated-clinic`` with a category that no
-    training row has is sampled again, because no synthetic table may contain a category that is missing in the training
-    rows.
+    This reference generator does not learn from training rows. A generator with better scores has memorised rows, or
+    the scores reward something other than the distribution. A synthetic table must not contain categories that
+    are missing in the training rows. Sampled rows of ``simulated-clinic`` with such a category are therefore sampled
+    again.
     """
 
     name: ClassVar[str] = "truth"
@@ -43,9 +43,9 @@ class Truth(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables whose condition columns differ from those of both simulations.
+        """Raise `Unsupported` for tables whose condition columns are not those of a simulation.
 
-        Whether the table comes from a simulation is checked by `fit`.
+        `fit` checks whether the table comes from a simulation.
         """
         if schema.conditions not in CONDITIONS:
             raise Unsupported(f"truth samples from the model of {_names()} and of no other table")
@@ -68,7 +68,7 @@ class Truth(Generator):
             self._fit_tissues(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw a row of a new donor or patient for each row of requested conditions.
+        """Draw one row, from a new donor or patient, for each row of ``conditions``.
 
         Raises:
             DataError: a requested condition does not occur in the simulation.
@@ -115,7 +115,6 @@ class Truth(Generator):
         return self.template.like(patients.values, conditions, patients.categories)
 
     def _has_unknown(self, patients: Patients) -> NDArray[np.bool_]:
-        """Return a mask of the rows with a category that no training row has."""
         unknown = np.zeros(len(patients.values), dtype=bool)
         for name, known in self.known.items():
             unknown |= ~patients.categories[name].isin(known).to_numpy()

@@ -1,4 +1,4 @@
-"""The control ``truth-cells``, which samples from the true model of ``simulated-cells``."""
+"""The reference generator ``truth-cells``, which samples from the true model of ``simulated-cells``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ OTHER = f"truth-cells samples from the model of {SimulatedCells.name!r} and of n
 class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
-    This control does not learn from training rows. The donor of a cell is drawn from all donors of the simulation,
-    given the type and the condition of the cell. This control therefore generates cells even of donors whose rows are
-    all test rows.
+    This reference generator does not learn from training rows. The donor of each cell is drawn from all donors of the
+    simulation, with the probabilities of the model. A donor may therefore have test rows only.
     """
 
     name: ClassVar[str] = "truth-cells"
@@ -37,7 +36,7 @@ class TruthCells(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables whose condition columns differ from those of the simulation."""
+        """Raise `Unsupported` for tables whose schema differs from the schemas of the simulation."""
         if schema.conditions not in DESIGNS or not schema.per_10k:
             raise Unsupported(OTHER)
 

@@ -25,13 +25,13 @@ MEASUREMENTS = (
     "symmetry",
     "fractal dimension",
 )
-"""Each has three columns: the mean over the nuclei of a mass, its standard error, and the worst value."""
+"""Each measurement has three columns: the mean over the nuclei of a mass, its standard error, and the worst value."""
 
 
 class WDBC(DatasetSource):
     """30 measurements of cell nuclei of 569 breast masses; the condition is the diagnosis, malignant or benign.
 
-    The table does not identify patients, so splits cannot be grouped by donor.
+    The table does not identify patients. Splits therefore cannot ensure that training and test patients differ.
     """
 
     name: ClassVar[str] = "wdbc"

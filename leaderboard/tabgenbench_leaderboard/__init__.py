@@ -1,13 +1,13 @@
-"""Boards: tables, figures and pages, computed from the records of a store.
+"""Boards: tables, figures and pages that show the results in a store, the folder in which a benchmark saves results.
 
-A board needs neither plugins nor torch, because the record of a score contains the score's description. Only the
-figures of a metric need the metric's plugin. TabGenBench imports this module at every start, because the plugin entry
-point names the module; the module therefore imports no large package. The main objects of the package are
+A board is computed without the packages of generators and metrics, because the description of each score is saved with
+the score. Only the figures that a metric draws need the metric's package. TabGenBench imports this module at every
+start, so the module imports no large package. The main objects of the package are
 
     report.Leaderboard      the report named "leaderboard"
-    board.aggregate         the records of a suite (benchmark) -> a `board.model.Board`
+    board.aggregate         the results of a suite (benchmark) -> a `board.model.Board`
     pages.headline          a board -> a summary that fits one screen of a terminal
-    calibration             planted failures (tables with a known fault) -> the record of what each score detects
+    calibration             tables with a known fault (planted failures) -> a record of the faults that scores detect
     publish.publish         a store -> a published board: pages, records and a manifest
     publish.verify          a published board -> the list of its errors
     files.write_board       a board -> README.md, CSV tables, board.json, index.html, figures
@@ -52,14 +52,14 @@ def register_commands(cli: click.Group) -> None:
 
 @hookimpl
 def run_started(run: ObservedRun) -> None:
-    """Before training starts, import the modules of `run_finished`, so that a missing package stops the run."""
+    """Import the modules that `run_finished` needs, so that a missing package stops the run before training."""
     import tabgenbench_leaderboard.pages.to_terminal
     import tabgenbench_leaderboard.report  # noqa: F401
 
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline (one-screen summary) of a run, unless the caller shows the result or the run has no scores."""
+    """Print the headline (one-screen summary) of a run, unless the run is quiet or has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError

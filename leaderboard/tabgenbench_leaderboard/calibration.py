@@ -1,4 +1,4 @@
-"""Calibration of the scores on a dataset: which scores detect the known faults of planted failures."""
+"""Calibration on a dataset: tests of which scores detect planted failures (tables with a known fault)."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class CalibrationRequest:
         dataset: the dataset.
         metrics: the metrics; None for every installed metric except `LEFT_OUT`.
         splits: number of splits.
-        engine: the engine that runs the cells (trainings).
-        store: the store of cells, scores and the calibration.
+        engine: the engine that runs the trainings.
+        store: the folder of all results.
         say: function that receives lines of text on progress and problems.
     """
 
@@ -71,10 +71,11 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationSuites:
-    """The suites (sets of trainings) that a calibration runs.
+    """The suites (sets of trainings and metrics) that a calibration runs.
 
     Attributes:
-        suites: a suite with ordinary splits and a suite with splits into thirds; a suite without metrics is left out.
+        suites: one suite with ordinary splits, and one with splits into thirds for scores of privacy; a suite without
+            metrics is left out.
         failures: the planted failures (tables with a known fault).
     """
 
@@ -83,17 +84,17 @@ class CalibrationSuites:
 
 
 def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[CalibrationRecord, list[Run]]:
-    """Run planted failures and controls on a dataset, test which failures each score detects, and write the record.
+    """Score planted failures (tables with a known fault) and controls, and test which failures each score detects.
 
-    Results in the store are not computed again.
+    The result is written to the store. Results that the store already contains are not computed again.
 
     Returns:
-        The calibration record, and the finished runs; a run with problems lacks results.
+        The calibration, and the finished runs; if a training or metric fails, its run lacks this result.
 
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
         DataError: the dataset cannot be loaded.
-        StoreError: the store cannot be read or written, or no cell (training) has a score.
+        StoreError: the store cannot be read or written, or no training has a score.
     """
     asked = calibration_suites(request, plugins)
     planned = [_plan(suite, request, plugins) for suite in asked.suites]  # invalid input is found before any run
@@ -109,13 +110,13 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 
 
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
-    """Return the suites of cells (trainings) that a calibration runs.
+    """Return the suites (sets of trainings and metrics) that a calibration runs.
 
-    A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. A metric
-    with scores that do not concern privacy is run on ordinary splits, and a metric with both kinds of scores on both
-    kinds of splits. The planted failures (tables with a known fault) of privacy are run on both kinds of splits,
-    because scores other than privacy should not detect these failures. All other planted failures are run on ordinary
-    splits only: they consist of training rows, and every attack on privacy finds training rows.
+    Scores of privacy are tested on splits into thirds. Their reference is the control `unseen-third`, which returns
+    rows of the third that no model sees. All other scores are tested on ordinary splits. The planted failures (tables
+    with a known fault) of privacy are scored on both kinds of splits, because scores other than privacy should not
+    detect these failures. All other planted failures consist of training rows, which every attack on privacy finds;
+    they are therefore scored on ordinary splits only.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -165,7 +166,7 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
 
 
 def _planted(plugins: Plugins) -> tuple[PlantedFailure, ...]:
-    """Return the planted failures (tables with a known fault): installed generators that some score names as such."""
+    """Return the installed generators of planted failures (tables with a known fault) that some score names."""
     names: dict[str, None] = {}
     for entry in plugins.entries("metrics").values():
         try:
@@ -196,7 +197,6 @@ def _plan(suite: Suite, request: CalibrationRequest, plugins: Plugins) -> Planne
 
 
 def _record(request: CalibrationRequest, asked: CalibrationSuites, suites: Sequence[SuiteRecord]) -> CalibrationRecord:
-    """Compute the record of a calibration from the scores in the store."""
     scores: list[CalibratedScore] = []
     skipped: dict[str, str] = {}
     fingerprint = ""
@@ -227,7 +227,6 @@ def _record(request: CalibrationRequest, asked: CalibrationSuites, suites: Seque
 
 
 def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
-    """Return the metrics that have no result on real rows, with the reasons."""
     problems = (one for one in board.problems if one.label == reference and one.what not in ("fit", "sample"))
     return {problem.what: problem.reason or problem.status for problem in problems}
 
@@ -235,7 +234,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values and its planned tests; a test that cannot be made states the reason."""
+    """Return a score with its values and tests that have no p-values yet; a test without values has a reason."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -263,7 +262,6 @@ def _score(
 
 
 def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
-    """Return why a planted failure has no value of a score."""
     row = next((row for row in board.rows if row.label == failure.name), None)
     if row is None:
         return f"a failure of {failure.question}, which consists of training rows"
@@ -274,6 +272,6 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return the first reason why a score has no value, without the split and the number of draws before the reason."""
+    """Return the first reason why a score has no value, without its prefixes such as ``split 0, seed 0:``."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

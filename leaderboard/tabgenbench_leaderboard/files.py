@@ -38,13 +38,13 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws", "png")
 
 @dataclass(frozen=True)
 class Extras:
-    """Data from the records that some output formats show in addition to the board.
+    """Results from a store that some output formats show in addition to the board.
 
     Attributes:
-        draws: the scores of every draw, for ``parquet`` and ``draws``; None if no records are available.
-        cards: the cards (descriptions) of datasets by label, for ``bib`` and ``html``.
-        cells: the records of each cell, for ``html``; None if no records are available.
-        published: whether the folder of the board contains the records, to which the pages of ``html`` link.
+        draws: the scores of every synthetic table (draw), for ``parquet`` and ``draws``; None without a store.
+        cards: the descriptions (cards) of datasets by label, for ``bib`` and ``html``.
+        cells: the results of every training (cell), for ``html``; None without a store.
+        published: whether the folder of the board contains the records, so that the pages of ``html`` link to them.
     """
 
     draws: Sequence[DrawRow] | None = None
@@ -69,11 +69,11 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values in each split.
+    """Return the board in a ``board.json`` of this or an older version, with newly computed ranks and summaries.
 
     Args:
         path: path of the ``board.json``.
-        missing: rule for a missing result in the summary over datasets; None for the rule that the file states.
+        missing: how the summary over datasets treats a missing result; None for the rule that the file states.
 
     Raises:
         StoreError: the file cannot be read, is not a board, or has a newer version than this program.
@@ -107,18 +107,18 @@ def render_board(
     kept: Path | None = None,
     extras: Extras = Extras(),
 ) -> dict[str, bytes]:
-    """Return the content of every file of a board by its path in the board's folder; equal records give equal bytes.
+    """Return the content of every file of a board by its path in the board's folder; equal arguments give equal bytes.
 
     Args:
         board: the board.
         formats: formats of the files.
-        artifacts: artifacts from which metrics draw their figures; None if no metric draws figures.
+        artifacts: tables from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
-        extras: data from the records that some formats need.
+        extras: additional results that some formats need.
 
     Raises:
-        ConfigError: ``formats`` contains ``parquet`` or ``draws`` but there are no records, or it contains ``parquet``
-            but the package pyarrow is not installed.
+        ConfigError: ``parquet`` or ``draws`` is requested without ``extras.draws``, or ``parquet`` is requested and the
+            package pyarrow is not installed.
     """
     rendered: dict[str, bytes] = {}
     if {"md", "html", "png"} & set(formats):
@@ -179,9 +179,9 @@ def write_board(
         board: the board.
         out: folder to write.
         formats: formats of the files.
-        artifacts: result of `collect_artifacts`, from which metrics draw their figures.
+        artifacts: tables from which metrics draw their figures (see `collect_artifacts`).
         kept: folder with existing figures, for a board that was read from its ``board.json``.
-        extras: data from the records that some formats need.
+        extras: additional results that some formats need.
 
     Returns:
         The paths of the written files.

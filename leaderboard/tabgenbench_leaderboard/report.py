@@ -1,4 +1,4 @@
-"""The report ``leaderboard``, which gives notebooks and commands a board as a Python object."""
+"""The report ``leaderboard``, which returns a board as a Python object for notebooks and commands."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ __all__ = ["BoardView", "Leaderboard"]
 
 
 class Leaderboard(Report):
-    """Scores with intervals over splits, comparisons with controls, costs, failures and figures."""
+    """Report of scores with intervals, comparisons with controls, costs, failures and figures."""
 
     name: ClassVar[str] = "leaderboard"
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
     def build(self, store_folder: Path, suite: str | None = None, *, figures: bool = True) -> BoardView:
-        """Build the board of a suite from its records; errors are those of `tabgenbench.Report.build`.
+        """Build the board of a suite from a store, with the same errors as `tabgenbench.Report.build`.
 
         Args:
             store_folder: folder of the store.
             suite: name of the suite; None for the most recent suite.
-            figures: whether to read the loss curves and artifacts that figures and pages of generators show.
+            figures: whether to read the loss curves and the artifacts (tables for figures) of metrics.
         """
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
@@ -59,9 +59,9 @@ class BoardView:
     """A board that implements the interface `tabgenbench.Board`.
 
     Attributes:
-        board: all values that the pages show, immutable.
-        cells: records of each cell of the suite.
-        artifacts: artifacts from which metrics draw their figures.
+        board: all values that the pages show.
+        cells: results of each training (cell) of the suite.
+        artifacts: tables from which metrics draw their figures.
         store_folder: folder of the store from which the board was built.
         unreadable: sentences on files of the store that are not valid records.
     """
@@ -76,21 +76,21 @@ class BoardView:
         return self.text()
 
     def table(self) -> pd.DataFrame:
-        """Return a DataFrame of headline scores with interval half-widths, and costs, per dataset and generator."""
+        """Return the headline scores and costs, with one row per dataset and generator; see `headline_frame`."""
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """DataFrame with one row per score of a cell (training); see `pages.to_frame.scores_frame` for the columns."""
+        """DataFrame with one row per training and score; see `pages.to_frame.scores_frame` for the columns."""
         from tabgenbench_leaderboard.pages.to_frame import scores_frame
 
         return scores_frame(self.board, self.cells)
 
     @property
     def figure_names(self) -> tuple[str, ...]:
-        """Names of the board's figures, which are the stems of the figure files that `save` writes."""
+        """Names of the figures, which are the stems of the files that `save` writes."""
         return tuple(self._figures)
 
     def figure(self, name: str) -> Figure:
@@ -114,7 +114,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
-        """Return the data that some output formats need in addition to the board.
+        """Return the results that some output formats show in addition to the board.
 
         Args:
             formats: the formats to write.
@@ -139,7 +139,7 @@ class BoardView:
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
     def text(self, where: Sequence[str] | None = None) -> str:
-        """Return the headline as text of at most 46 lines of 100 columns; ``where`` as in `tabgenbench.Board.text`."""
+        """Return the headline as text; ``where`` has the same meaning as in `tabgenbench.Board.text`."""
         if where is None:
             where = again(f"{self.board.suite} --store {self.store_folder}")
         return headline_text(self.board, where)

@@ -1,4 +1,4 @@
-"""Choice of two condition columns: the type of a row, such as its cell type, and its state, such as a disease."""
+"""Choice of two condition columns: one for the type of a row, such as cell type, and one for its state."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """Agreement of the feature-feature correlations of two tables, with or without computing the correlation matrices.
 
-Metrics use this module, and the generator `wgan-gp` uses it for early stopping. Code that only metrics use is in
-`metrics.parts`.
+Metrics use this module, and the generator `wgan-gp` uses it for early stopping.
 
-Letters: ``n`` rows, ``p`` features, ``R`` the (p, p) correlation matrix, ``Z`` the (n, p) unit columns (centred, of
-length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so its correlations are 0.
+A table has ``n`` rows and ``p`` features. The (n, p) matrix ``Z`` contains the unit columns: each feature is centred
+and scaled to length one. The correlation matrix is ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so
+its correlations are 0.
 
-Three ways of computation give the same sums over the pairs of features i < j, all in float64:
+There are three ways to compute the same sums over pairs of features i < j, all in float64:
 
-- `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
-  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of ones. The known
-  contribution of the diagonal is subtracted from both sums. `gram_sums` is used for n < p.
-- `streamed_sums` computes ``R`` in tiles. `streamed_sums` is used in tables of more than 4,000 features if n >= p, or
-  if negative correlations are first set to 0.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles. `triangle` and `pearson` are used for n
-  >= p in tables of at most 4,000 features.
+- `gram_sums` does not compute ``R`` and is used for n < p. The sum of R_A R_B over all i, j is the squared Frobenius
+  norm of the (n_A, n_B) matrix ``Z_A Z_B'``. The sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of
+  ones. The terms of the diagonal are subtracted from both sums.
+- `streamed_sums` computes ``R`` in tiles. It is used for n >= p and more than 4,000 features, or if negative
+  correlations are set to 0 first.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles. They are used for n >= p and at most
+  4,000 features.
 """
 
 from __future__ import annotations
@@ -191,8 +191,7 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    Gamma also equals the correlation of the distances 1 - r, where r is a feature-feature correlation. The numbers of
-    rows and features decide which of this module's three ways of computation is used.
+    The correlation of the distances 1 - r, where r is a feature-feature correlation, has the same value.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

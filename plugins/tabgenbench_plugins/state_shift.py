@@ -1,7 +1,7 @@
-"""Mean differences between states (such as treated and control) within a type (such as a cell type) of training rows.
+"""Mean differences between states (such as treated and control) of a type (such as a cell type).
 
-Three controls (`unchanged`, `shift-of-others`, `shift-of-nearest`) predict combinations of type and state that the
-training rows lack. The metric `combination-shift` scores their predictions.
+The generators `unchanged`, `shift-of-others` and `shift-of-nearest` use this module to predict combinations of type and
+state that the training rows lack. The metric `combination-shift` scores such predictions.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["StateShifts"]
 
 @dataclass(frozen=True, eq=False)
 class StateShifts:
-    """Training rows by type and state.
+    """Rows of a table, grouped by type and state.
 
     Attributes:
         columns: names of the columns of type and state.
-        values: training rows, shape (n_train, n_features).
-        kinds: type of each training row.
-        states: state of each training row.
+        values: the rows, shape (n_rows, n_features).
+        kinds: type of each row.
+        states: state of each row.
     """
 
     columns: tuple[str, str]
@@ -36,7 +36,7 @@ class StateShifts:
 
     @classmethod
     def of(cls, train: Table, options: CellOptions) -> StateShifts:
-        """Group training rows.
+        """Group the rows of a table.
 
         Raises:
             Unsupported: the table has fewer than two condition columns.
@@ -50,7 +50,7 @@ class StateShifts:
         return cls(columns, train.dense(), *labels)
 
     def rows(self, kind: str, state: str) -> NDArray[np.int64]:
-        """Return the positions of the training rows of a type in a state."""
+        """Return the positions of the rows of a type in a state."""
         found: NDArray[np.int64] = np.flatnonzero((self.kinds == kind) & (self.states == state))
         return found
 
@@ -60,12 +60,12 @@ class StateShifts:
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the other state with most training rows of a type; None if the type has no state except ``state``."""
+        """Return the state other than ``state`` in which a type has most rows; None if there is none."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
     def others(self, kind: str, state: str, base: str) -> list[str]:
-        """Return all types except ``kind`` that have training rows in ``state`` and in ``base``, sorted by name."""
+        """Return all types except ``kind`` that have rows in ``state`` and in ``base``, sorted by name."""
         both = [set(self.kinds[self.states == one]) for one in (state, base)]
         return sorted(str(name) for name in both[0] & both[1] if name != kind)
 
@@ -74,7 +74,7 @@ class StateShifts:
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return each requested combination of type and state with the positions of the rows that request it."""
+        """Return each combination of type and state in a table of conditions, with the positions of its rows."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

@@ -1,4 +1,4 @@
-"""Built-in commands and engines, registered through the same hooks as external plugins. Imports are light."""
+"""Built-in commands and engines, registered through the same hooks as external plugins."""
 
 from __future__ import annotations
 

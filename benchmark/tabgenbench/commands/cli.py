@@ -23,9 +23,9 @@ EXIT_INTERRUPTED = 130
 
 
 def make_cli() -> click.Group:
-    """Build the command line with the commands of all installed plugins.
+    """Return the command line with the commands of all installed plugins.
 
-    Each command finds the installed plugins (a `Plugins` object) in the ``obj`` attribute of its click context.
+    The attribute ``obj`` of a command's click context contains the installed plugins (a `Plugins` object).
     """
     plugins = make_manager()
 
@@ -75,7 +75,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM act like Ctrl-C. After the first SIGTERM, further SIGTERM signals are ignored."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return

@@ -54,10 +54,6 @@ def gc(store: Path, dry_run: bool, yes: bool) -> None:
 
 
 def _confirm(store: Store, found: list[Garbage], *, yes: bool) -> None:
-    """Ask the user to confirm that all synthetic tables of a store are to be deleted.
-
-    If there is no terminal to ask on, raise an error.
-    """
     cells = sum(one.kind == "synthetic tables" for one in found)
     if yes or not cells or store.suites():
         return

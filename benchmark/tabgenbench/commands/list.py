@@ -62,7 +62,6 @@ def _rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:
 
 
 def _install_hint(target: type | Lazy) -> str:
-    """Return the command that installs a plugin's missing optional packages, or an empty string if none is missing."""
     if isinstance(target, Lazy) and target.extra and missing_packages(target.extra):
         return target.install_hint
     return ""

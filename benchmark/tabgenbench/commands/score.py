@@ -104,7 +104,7 @@ def score(
 
 
 def _rank(request: ScoreRequest, out: Path | None, plugins: Plugins) -> None:
-    """Print the main table of the board of the ranked synthetic tables; write the board to a folder if one is given."""
+    """Print the main table of the board (leaderboard) of several tables; with ``out``, also write the whole board."""
     from tabgenbench.run.rank_tables import ONE_SPLIT, ranked_board
 
     with ranked_board(request, plugins, command=_command()) as board:
@@ -121,5 +121,4 @@ def _command() -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Split a text at commas into column names; a name that contains a comma must be in double quotes."""
     return tuple(name for name in next(csv.reader([text]), []) if name.strip())

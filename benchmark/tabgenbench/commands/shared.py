@@ -13,7 +13,7 @@ __all__ = ["PATH", "Gibibytes", "data_dir_option", "json_option", "print_rows", 
 
 
 class _HomePath(click.Path):
-    """A path in which ``~`` is replaced by the home folder, even if the shell has not done this."""
+    """Type of a path option: replaces a leading ``~`` by the home folder, in case the shell does not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()

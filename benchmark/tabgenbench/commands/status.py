@@ -64,7 +64,6 @@ def _print(standings: list[Standing]) -> None:
 
 
 def _counts(standing: Standing) -> dict[str, Any]:
-    """Return a suite's values for all columns of the status table except the estimated time left."""
     one = standing
     values = (one.name, one.cells, one.done, len(one.running), one.failed, one.skipped, one.waiting)
     return dict(zip(HEADER[:-1], values, strict=True))

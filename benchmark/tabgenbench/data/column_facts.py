@@ -18,11 +18,11 @@ LONGEST = 18  # characters of a category that is shown
 
 
 def column_facts(table: Table) -> list[dict[str, Any]]:
-    """Describe each column of the file that a table comes from, in the order of the file.
+    """Return a description of each column of a table's file, in the order of the file.
 
-    Each description has ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of different
-    values), ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it). A table
-    that was not read from a file is described only if it has at most 200 features; otherwise the list is empty.
+    A description has the keys ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of
+    different values), ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it).
+    The list is empty for a table that was not read from a file and has more than 200 features.
     """
     layout = table.source.layout
     if layout is not None:

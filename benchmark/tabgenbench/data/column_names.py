@@ -1,4 +1,4 @@
-"""Rules for column names: which names mark sample ids, and which column a user's spelling refers to."""
+"""Rules for column names: which names mark sample ids, and which column matches a name that a user has given."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def is_number(text: str) -> bool:
 
 
 def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str) -> tuple[str, ...]:
-    """Return the columns that `match_column` finds for the given names, without repetitions."""
+    """Return the columns that `match_column` finds for some names, each once."""
     return tuple(dict.fromkeys(match_column(name, columns, where=where) for name in asked))
 
 
 def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
-    """Return the column with this name, or the only column whose name differs just in leading or trailing blanks.
+    """Return the column with this name, or the only column whose name differs only in leading or trailing blanks.
 
     A name that matches no column is returned unchanged.
 
@@ -65,7 +65,7 @@ def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
 
 
 def match_roles(roles: RolesT, columns: Collection[str], *, where: str) -> RolesT:
-    """Replace the user's spellings of column names in a schema or a card by the names in the table."""
+    """Return a schema or a card in which user-given column names are replaced by the names in the table."""
     changes: dict[str, Any] = {}
     for field in type(roles).model_fields:
         given = getattr(roles, field)

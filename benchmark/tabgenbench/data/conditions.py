@@ -1,4 +1,4 @@
-"""Integer codes of conditions and of other categorical columns, and the rule for conditions without training rows."""
+"""Integer codes of conditions and other categorical columns, and replacement of conditions without training rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ConditionCodes:
 
     Attributes:
         columns: the names of the columns.
-        categories: for each column the values seen in training, sorted.
+        categories: the sorted training values of each column.
     """
 
     columns: tuple[str, ...]
@@ -28,21 +28,21 @@ class ConditionCodes:
 
     @classmethod
     def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
-        """Collect the values that occur in each column; declared categories without rows are ignored."""
+        """Return codes for the values in each column; categories of a column that no row has get no code."""
         columns = tuple(str(c) for c in conditions.columns)
         values = tuple(tuple(sorted(map(str, conditions[c].unique()))) for c in columns)
         return cls(columns, values)
 
     @property
     def n_categories(self) -> tuple[int, ...]:
-        """Number of different training values of each column."""
+        """The number of different training values of each column."""
         return tuple(len(values) for values in self.categories)
 
     def encode(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
-        """Return codes, shape (n_rows, n_columns).
+        """Return the integer codes of condition values, shape (n_rows, n_columns).
 
         Raises:
-            DataError: a value was not seen in training; see `nearest_known` for a rule to replace it.
+            DataError: a value occurs in no training row; `nearest_known` replaces such conditions.
         """
         codes = np.empty((len(conditions), len(self.columns)), dtype=np.int64)
         for j, (column, values) in enumerate(zip(self.columns, self.categories, strict=True)):
@@ -68,18 +68,19 @@ class ConditionCodes:
 
 
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Replace each combination of condition values without training rows by the nearest one that has training rows.
+    """Replace conditions without training rows by the nearest conditions with training rows.
 
-    The nearest combination shares the most column values with the replaced one. Among equally near combinations, the
-    combination with the most training rows is chosen. If several of them have equal numbers of training rows, the first
-    in alphabetical order is chosen.
+    A condition is a combination of values of the condition columns. The nearest condition has the most column values in
+    common with the replaced condition. Among equally near conditions, the condition with the most training rows is
+    used, and in a further tie the first in alphabetical order.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).
         known: conditions of the training rows, same columns.
 
     Returns:
-        The conditions to use, with the index of ``asked``, and a dict from each replaced label to its replacement.
+        The conditions after replacement, with the index of ``asked``, and a dict from the label of each replaced
+        condition to the label of its replacement.
     """
     used, columns = asked.astype(str), list(known.columns)
     codes, names = pd.factorize(condition_labels(known).to_numpy(), sort=True)

@@ -22,10 +22,10 @@ FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # first a
 def to_frame(table: Table) -> pd.DataFrame:
     """Convert a table on the dataset's own scale to a data frame in the format of the dataset's file.
 
-    `Source.layout`, the description of the file's columns, sets their order, names, types, date formats and categories.
-    Columns of the file that generators do not make (ids, groups, free text) are left out. A column that has one value
-    in every row of the file has this value in every synthetic row. Without a layout, the categorical columns (``obs``)
-    come first, then the numeric features.
+    `Source.layout` describes the columns of the file: their order, names, types, date formats and categories. Columns
+    that generators do not generate (ids, groups, free text) are left out. A column with the same value in every row of
+    the file keeps this value in every synthetic row. Without a layout, the categorical columns (``obs``) come first,
+    then the numeric features.
     """
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
@@ -70,7 +70,7 @@ def layout_of(table: Table) -> Layout:
 
 
 def with_open_gaps(table: Table) -> NDArray[np.float32]:
-    """Return numeric values on the dataset's own scale, NaN where a value is missing, shape (n_rows, n_features)."""
+    """Return numeric values on the dataset's own scale with NaN for missing values, shape (n_rows, n_features)."""
     values, present = np.array(table.dense()), table.present()
     whole = [table.features.index(name) for name in table.schema.whole_numbers]
     values[:, whole] = np.rint(values[:, whole])
@@ -80,7 +80,7 @@ def with_open_gaps(table: Table) -> NDArray[np.float32]:
 
 
 def out_of_calendar(table: Table) -> dict[str, int]:
-    """Count in each date column the dates before `FIRST` or after `LAST`; `to_frame` replaces them by the limit."""
+    """Count per date column the dates outside `FIRST` to `LAST`, which `to_frame` replaces by the nearer limit."""
     found = {}
     for date in table.schema.dates:
         values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
@@ -90,7 +90,7 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return the first and the last date that can be written, in the feature's unit (such as days) since its origin."""
+    """Return the first and the last date that pandas supports, in units (such as days) since the feature's origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 
@@ -103,7 +103,6 @@ def _constant(column: Column, n_rows: int) -> Any:
 
 
 def _numbers(table: Table, column: Column) -> Any:
-    """Return the values of a numeric feature or a date, shape (n_rows,), with missing values where they are marked."""
     values = np.asarray(table.X[:, table.features.index(column.name)])
     gap = table.is_gap(column.name)
     date = next((one for one in table.schema.dates if one.column == column.name), None)
@@ -124,7 +123,6 @@ def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
-    """Convert numbers to the type of their file column, or to another type if a number is missing or does not fit."""
     dtype = column.dtype or "float64"
     if not dtype.lower().startswith(("int", "uint")):
         return numbers.astype(dtype if dtype.lower().startswith("float") else "float64")
@@ -136,7 +134,6 @@ def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
 
 
 def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: DateFeature, column: Column) -> Any:
-    """Convert dates to the text format or the type of their column in the file."""
     since = np.rint(np.clip(np.where(gap, 0.0, values), *_limits(date))).astype(np.int64) * NANOSECONDS[date.unit]
     origin = pd.Timestamp(date.origin)
     stamps = pd.Series((origin.value + since).astype("datetime64[ns]")).where(~gap)
@@ -149,12 +146,10 @@ def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: Date
 
 
 def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
-    """Convert dates to the type of their column in the file, which may have a time zone."""
     return (stamps.dt.tz_localize("UTC") if "," in column.dtype else stamps).astype(column.dtype)
 
 
 def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Convert labels to the type of their file column; with missing values, integers and booleans become nullable."""
     missing, dtype = labels.isna(), column.dtype
     if column.kind == "boolean":
         values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)

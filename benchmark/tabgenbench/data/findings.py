@@ -1,4 +1,4 @@
-"""Notes on what a user may have overlooked in a table: repeated rows, nearly equal values, genes in rows, and so on."""
+"""Notes on possible mistakes in a table: repeated rows, nearly equal values, genes in rows, and so on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Add the given notes, and notes on unusual properties of the table's content, to the note of a table.
+    """Return a table whose note also has the given notes, and notes on unusual properties of the content.
 
     Raises:
         DataError: every row has a different combination of conditions.
@@ -53,14 +53,14 @@ def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ())
 
 
 def gene_ids(ids: Iterable[str]) -> bool:
-    """Return whether ids look like genes: most are accession numbers of genes or probes, or some are gene symbols."""
+    """Return whether most ids are accession numbers of genes or probes, or at least four are common gene symbols."""
     shown = [str(one) for one in islice(ids, MAX_IDS)]
     matches = sum(GENE_ID.fullmatch(one) is not None for one in shown)
     return matches > len(shown) / 2 or len(KNOWN_GENES.intersection(one.upper() for one in shown)) >= 4
 
 
 def near_equal_values(table: Table) -> list[str]:
-    """Return a sentence for each column of ``obs`` with values that differ only in case or blanks."""
+    """Return a note for each column of ``obs`` with values that differ only in case or blanks."""
     notes = []
     for column in table.obs.columns:
         alike: dict[str, list[str]] = {}
@@ -75,13 +75,13 @@ def near_equal_values(table: Table) -> list[str]:
 
 
 def notes_on_ids(frame: pd.DataFrame) -> list[str]:
-    """Return a note if the column of sample ids was recognised by its name, which pandas gives to an unnamed index."""
+    """Return a note if the column of sample ids is an index that pandas wrote without a name."""
     ids = str(frame.attrs.get("ids", ""))
     return [f"sample ids: {ids}, the index that pandas has written"] if is_pandas_index(ids) else []
 
 
 def examples(names: Iterable[object]) -> str:
-    """Return the first of these names as text: ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
+    """Return the first three names as text: ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
     first = [in_quotes(str(name)) for name in islice(names, MAX_SHOWN)]
     return ", ".join(first[: MAX_SHOWN - 1]) + (", ..." if len(first) == MAX_SHOWN else "")
 
@@ -111,7 +111,6 @@ def _repeated(table: Table) -> list[str]:
 
 
 def _without_counts(table: Table) -> list[str]:
-    """Return notes on the features and the rows of a count table in which every count is zero."""
     if table.scale != "counts":
         return []
     notes = []
@@ -124,7 +123,6 @@ def _without_counts(table: Table) -> list[str]:
 
 
 def _combinations(table: Table) -> list[str]:
-    """Return a note if conditions have too many values, or more possible combinations than the table has rows."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
     names = " x ".join(table.schema.conditions)

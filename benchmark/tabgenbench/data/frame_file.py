@@ -1,8 +1,8 @@
-"""Reading CSV, tab-separated text and Parquet into a frame with sample ids.
+"""Reading of CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. Texts such as NA are missing values in every column. If a column
-of numbers contains any other text, the column is read as text, and the caller must reject it. If a blank follows each
-delimiter, these blanks are removed.
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. A column that
+contains any other text is read as text, and the caller must check whether the column should be numeric. If a blank
+follows each delimiter, these blanks are removed.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def read_frame(
     """Read a CSV, tab-separated or Parquet file.
 
     The sample ids are the column ``ids`` if it is given. Otherwise they are the first column if it has no name, a name
-    in `ID_NAMES`, the name that pandas gives its index (``Unnamed: 0``), or text without repeated values. If neither
-    applies, rows are numbered from 1. A given column name may differ from the name in the file in leading or trailing
-    blanks, if only one column matches.
+    in `ID_NAMES` or the name of an index written by pandas (``Unnamed: 0``), or if it contains text without repeated
+    values. If there is no column of ids, rows are numbered from 1. A given column name may differ from the name in the
+    file in leading or trailing blanks, if only one column matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
@@ -99,7 +99,7 @@ def known_suffix(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Replace a library's exception about a corrupt file by a `DataError`."""
+    """Convert an exception of a library about a corrupt file, raised in the ``with`` block, to a `DataError`."""
     try:
         yield
     except DataError:
@@ -139,7 +139,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def transposed(frame: pd.DataFrame, where: Path | str) -> pd.DataFrame:
-    """Return a frame from `read_frame` transposed: the given columns become samples, the given rows become columns.
+    """Return a frame from `read_frame` with rows and columns exchanged: its columns become samples.
 
     Raises:
         DataError: the rows have no ids, which are needed as names of the new columns.
@@ -155,7 +155,6 @@ def transposed(frame: pd.DataFrame, where: Path | str) -> pd.DataFrame:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
-    """Return a column as numbers if all its values are numbers."""
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers if numbers.isna().equals(column.isna()) else column
 
@@ -172,8 +171,8 @@ def index_by_id(
 ) -> pd.DataFrame:
     """Return a frame indexed by unique sample ids (text), found by the rules of `read_frame`.
 
-    ``attrs["ids"]`` of the returned frame is the name of the column of sample ids, if there is one. If this column is
-    an index written by pandas (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
+    ``attrs["ids"]`` of the returned frame is the name of the column of sample ids, if there is one. If pandas wrote
+    this column as an index (``Unnamed: 0``), older copies of the index (``Unnamed: 0.1``) are dropped.
 
     Raises:
         DataError: the column ``ids`` does not exist, or an id is missing or occurs twice; the message names the row.

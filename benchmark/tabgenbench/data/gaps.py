@@ -1,4 +1,4 @@
-"""Gaps (missing values) of numeric features: in a split, they are filled with the medians of the training rows."""
+"""Missing values (gaps) of numeric features, which are replaced by medians of the training rows in a split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["fill_gaps", "medians_at_gaps"]
 
 
 def medians_at_gaps(train: Table) -> dict[str, float]:
-    """Return the median of the present training values of each feature with missing values; 0 if none is present."""
+    """Return the training median of each feature with missing values; 0 for a feature without any training value."""
     medians = {}
     for gap in train.schema.numeric_gaps():
         present = train.X[:, train.features.index(gap.column)][~train.is_gap(gap.column)]
@@ -22,7 +22,7 @@ def medians_at_gaps(train: Table) -> dict[str, float]:
 
 
 def fill_gaps(table: Table, medians: Mapping[str, float]) -> Table:
-    """Fill the missing values of a table with the medians; return the table itself if no feature has gaps."""
+    """Return a table with its missing values replaced by medians; the table itself if no feature has gaps."""
     if not table.schema.numeric_gaps():
         return table
     values = np.array(table.dense())

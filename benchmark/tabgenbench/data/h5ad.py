@@ -1,7 +1,7 @@
 """Tables as h5ad files, read through a memory map.
 
-Files are read and written with h5py. Importing anndata takes half a second, so it is imported only for columns of rare
-types.
+Files are read and written with h5py. anndata is imported only for columns of rare types, because the import takes half
+a second.
 """
 
 from __future__ import annotations
@@ -57,12 +57,13 @@ def write_table(
 
     The write is not atomic: write to a temporary path, then rename.
 
-    Disk space is reserved first, because HDF5 prints pages of errors and may crash when the disk is full.
+    Disk space is reserved first, because HDF5 may crash when the disk is full.
 
     Args:
         table: the table.
         path: the file.
-        transform: map from the dataset's own scale to the table's scale; its statistics are stored in ``var``.
+        transform: map from the dataset's own scale to the table's scale; ``var`` stores the statistics of the
+            transform.
         layers: additional arrays for the same rows and features, such as ``own`` (values on the dataset's own scale).
 
     Raises:
@@ -88,7 +89,6 @@ def write_table(
 
 
 def _bytes_of(values: Matrix | pd.DataFrame) -> int:
-    """Return the maximum number of bytes that values occupy in a file."""
     if isinstance(values, pd.DataFrame):  # text takes more in memory than in a file
         return int(2 * values.memory_usage(deep=True).sum())
     if isinstance(values, np.ndarray):
@@ -100,8 +100,8 @@ def _bytes_of(values: Matrix | pd.DataFrame) -> int:
 def _reserved(file: FileIO, size: int) -> Iterator[None]:
     """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
-    Reserving space does not change the size of the file, which stays 0. On a file system that cannot reserve space,
-    such as some network file systems, the file is written without a reservation.
+    The size of the file stays 0. A file system that cannot reserve space, such as some network file systems, gets no
+    reservation.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)
@@ -137,7 +137,7 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
 
 
 def _written_names(columns: Sequence[str]) -> dict[str, str]:
-    """Return replacements for column names that HDF5 cannot store: it would read ``a/b`` as ``b`` in a group ``a``."""
+    """Return replacements for column names that HDF5 cannot store, such as ``a/b`` (read as ``b`` in a group ``a``)."""
     names: dict[str, str] = {}
     for column in columns:
         if "/" in column or column in (".", INDEX):
@@ -149,14 +149,14 @@ def _written_names(columns: Sequence[str]) -> dict[str, str]:
 
 
 def obs_of(adata: Any) -> pd.DataFrame:
-    """Return ``obs`` of an `anndata.AnnData` with the names that its columns had before the table was written."""
+    """Return ``obs`` of an `anndata.AnnData`, with the original names of columns that `write_table` renamed."""
     names = json.loads(adata.uns[KEY]).get("names", {}) if KEY in adata.uns else {}
     obs: pd.DataFrame = adata.obs
     return obs.rename(columns=names) if names else obs
 
 
 def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
-    """Read a table written by `write_table`; the values are mapped read-only from disk.
+    """Return a table written by `write_table`, with values mapped read-only from disk.
 
     Args:
         path: the file.
@@ -180,7 +180,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
 
 
 def read_transform(path: Path) -> Transform:
-    """Read the statistics that `write_table` stored in ``var``."""
+    """Return the transform whose statistics `write_table` stored in ``var``."""
     with h5py.File(path, "r") as handle:
         meaning = _meaning(handle, path)
         mean, std = handle["var/mean"][()], handle["var/std"][()]
@@ -192,10 +192,10 @@ def read_transform(path: Path) -> Transform:
 
 
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
+    """Build a table from an `anndata.AnnData`; arguments override the properties stored by `to_anndata`.
 
-    If the arguments change neither scale nor log2(x + 1), a stored table of counts keeps its normalisation by library
-    size.
+    A stored table with ``per_10k`` (counts normalised by library size) keeps ``per_10k`` unless ``scale`` or ``log2p1``
+    is given.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
@@ -225,10 +225,6 @@ def _source(stored: Mapping[str, Any]) -> Source:
 
 
 def _read_frame(group: h5py.Group) -> pd.DataFrame:
-    """Read a frame in anndata's format.
-
-    Common column types are read without anndata, which is faster for small files.
-    """
     index = _read_column(group[group.attrs["_index"]])
     columns = {name: _read_column(group[name]) for name in group.attrs["column-order"]}
     return pd.DataFrame(columns, index=pd.Index(index, dtype=object), columns=list(columns))
@@ -249,10 +245,7 @@ def _read_column(stored: h5py.Group | h5py.Dataset) -> Any:
 
 
 def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
-    """Write a frame whose index has no name.
-
-    The bytes are identical to those that anndata writes, because stores compare files by hash.
-    """
+    """Write a frame, with the same bytes as anndata, because stores compare files by hash."""
     group = parent.create_group(name)
     group.attrs["column-order"] = list(frame.columns)
     group.attrs["_index"] = INDEX
@@ -263,7 +256,6 @@ def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
 
 
 def _write_column(parent: h5py.Group, name: str, values: Any) -> None:
-    """Write text, numbers, truth values and categories in anndata's format; anndata writes other types."""
     if isinstance(values, pd.Categorical):
         group = parent.create_group(name)
         group.attrs["ordered"] = bool(values.ordered)
@@ -295,7 +287,7 @@ def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
 
 
 def _write_matrix(parent: h5py.Group, name: str, values: Matrix) -> None:
-    """Write values in anndata's on-disk format, each array contiguously."""
+    """Write values in anndata's format, each array contiguously, so that it can be memory-mapped."""
     if not sparse.issparse(values):
         parent.create_dataset(name, data=np.ascontiguousarray(values)).attrs.update(_encoding("array"))
         return

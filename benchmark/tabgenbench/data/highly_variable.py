@@ -1,9 +1,9 @@
 """Highly variable features of a table of counts.
 
-Method ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), with a quadratic curve instead
-of a local regression. The log10 variance of a feature is predicted from its log10 mean. Counts are standardised by the
-predicted standard deviation and clipped at the square root of the number of rows. The variance of the clipped values
-ranks the features.
+The method is ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), but with a quadratic
+curve instead of a local regression. The curve predicts the log10 variance of a feature from its log10 mean. Counts are
+standardised by the predicted standard deviation and clipped at the square root of the number of rows. The variance of
+the clipped values ranks the features.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 def highly_variable(train: Table, n: int) -> tuple[str, ...]:
     """Return the names of the ``n`` most variable features of training rows, in the order of the table.
 
-    Of features with equal variance scores, the first in the table is preferred. If the table has at most ``n``
-    features, all are kept.
+    If features rank equally, the first in the table is preferred. If the table has at most ``n`` features, all are
+    returned.
 
     Raises:
         ConfigError: the values are not counts.
@@ -39,7 +39,6 @@ def highly_variable(train: Table, n: int) -> tuple[str, ...]:
 
 
 def _standardised_variance(train: Table) -> Floats:
-    """Return the variance of clipped standardised counts, 0 for constant features, shape (n_features,)."""
     counts, n, size = sparse.csr_matrix(train.X), train.n_rows, train.n_features
 
     def sums(values: NDArray[np.floating]) -> Floats:

@@ -1,4 +1,4 @@
-"""The columns of the file that a table comes from, so that a synthetic table can be written in the same format."""
+"""Description of the columns of a table's file, which is needed to write a synthetic table in the same format."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Column(BaseModel):
     """One column of a file. Immutable.
 
     Attributes:
-        guess: how the role or the kind was inferred, and the option that overrides the inference; empty if both were
-            given.
+        guess: how the role or the kind was inferred, and the option that overrides the inference; empty if neither was
+            inferred.
         constant: the only value of a column that has one value in every row, as text; None for other columns.
-        decimals: the largest number of digits after the decimal point in the column; None if it exceeds 6, and for
-            columns without decimal numbers.
+        decimals: the largest number of digits after the decimal point in the column; None for more than 6 digits, and
+            for columns without decimal numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,7 +1,8 @@
 """Conversion of counts to log1p(counts per 10,000 counts of the row), and back.
 
-The library size of a row is the sum of its counts. Normalised values do not contain the library size. For generators on
-the evaluation scale, tables have the logarithm of the library size as an additional last feature, named `LIBRARY`.
+The library size of a row is the sum of its counts, which is lost by the normalisation. Tables that generators get on
+the evaluation scale (standardised values) therefore have an additional last feature, `LIBRARY`, the logarithm of the
+library size.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ def log_libraries(counts: Matrix) -> Floats:
 
 
 def log_normalised(counts: Matrix) -> Floats:
-    """Return log1p(counts per 10,000 of the row's library), dense, shape (n_rows, n_features)."""
+    """Return log1p(counts per 10,000 counts of the row) as a dense array, shape (n_rows, n_features)."""
     scale = PER / np.exp(log_libraries(counts))
     values: Floats = np.log1p(dense_block(counts) * scale[:, None])
     return values
 
 
 def counts_of(values: NDArray[Any], log_library: NDArray[Any]) -> Any:
-    """Return the whole counts of log-normalised rows, as a CSR matrix; inverse of `log_normalised`.
+    """Return the counts of log-normalised rows as a CSR matrix of whole numbers; the inverse of `log_normalised`.
 
     Args:
         values: log1p(counts per 10,000), shape (n_rows, n_features); negative values count as 0.

@@ -1,4 +1,4 @@
-"""Tables in memory: DataFrames and AnnData objects, converted to the form that the readers of files return."""
+"""Tables in memory: DataFrames and AnnData objects, converted to what the readers of files return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["adata_as_read", "frame_as_read", "is_adata"]
 
 
 def is_adata(data: Any) -> bool:
-    """Whether an object is an `anndata.AnnData`."""
+    """Return whether an object is an `anndata.AnnData`."""
     import anndata
 
     return isinstance(data, anndata.AnnData)
@@ -32,9 +32,9 @@ def frame_as_read(
 ) -> pd.DataFrame:
     """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
 
-    The ids are the column ``ids`` if given, else the index. If the index only counts the rows, the ids are the first
-    column if its name is usual for ids or if it contains text without repeated values. If none of these applies, the
-    ids are the row numbers.
+    The ids are the column ``ids`` if it is given, and the index otherwise. If the index is a `RangeIndex`, the ids are
+    the first column if its name is usual for ids or if it contains text without repeated values, and the row numbers
+    otherwise.
 
     Args:
         frame: one row per sample; it is not changed.
@@ -69,11 +69,11 @@ def frame_as_read(
 def adata_as_read(
     adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = (), layer: str = ""
 ) -> Any:
-    """Return a copy of an `anndata.AnnData` in the form that `tabgenbench.data.table_file.read_h5ad` returns.
+    """Return a copy of an `anndata.AnnData` as `tabgenbench.data.table_file.read_h5ad` returns it.
 
     Args:
         adata: one row per sample; it is not changed.
-        where: the table's name in an error.
+        where: the table's name in error messages.
         ids: ``obs`` column of sample ids; by default the index of ``obs``.
         ignore: ``obs`` columns and features to leave out.
         layer: layer to read; ``X`` if empty.

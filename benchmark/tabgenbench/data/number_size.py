@@ -1,4 +1,4 @@
-"""Detection of numbers that are too large for a table, which stores values with 32 bits."""
+"""Detection of numbers that are too large for the 32-bit floating-point values of a table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FIX = "expected at most 3.4e38 in size; give the column another unit, name it as
 
 
 def too_large(column: pd.Series) -> str:
-    """Return a text that names the first too large number of a column and its row; an empty text if there is none.
+    """Return a message about the first number of a column that is too large; an empty text if there is none.
 
-    Numbers beyond the range of 64 bits are read as text, so that no digit is lost.
+    pandas reads whole numbers that do not fit into 64 bits as text. Such numbers are too large as well.
     """
     kind = column.dtype
     if pd.api.types.is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
@@ -43,7 +43,7 @@ def too_large(column: pd.Series) -> str:
 
 
 def too_large_in_matrix(values: Any) -> tuple[int, int] | None:
-    """Return row and column of the first number in a dense or sparse matrix that is too large, or None."""
+    """Return row and column of the first too large number in a dense or sparse matrix; None if there is none."""
     if values.dtype != np.float64:
         return None
     stored = values.data if sparse.issparse(values) else np.asarray(values)

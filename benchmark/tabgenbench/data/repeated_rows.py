@@ -32,7 +32,7 @@ def n_repeated_rows(table: Table) -> int:
 
 
 def _hash_matrix(values: Any, factors: Hashes) -> Hashes:
-    """Hash each row: the sum over columns of a factor times the hash of the value, modulo 2^64; shape (n_rows,)."""
+    """Return a hash per row: the sum over columns of factor times hash of the value, modulo 2^64; shape (n_rows,)."""
     n_rows, n_columns = values.shape
     hashes = np.zeros(n_rows, dtype=np.uint64)
     is_sparse = sparse.issparse(values)
@@ -50,13 +50,12 @@ def _hash_matrix(values: Any, factors: Hashes) -> Hashes:
 
 
 def _bits(values: NDArray[np.float32]) -> Hashes:
-    """Return 64-bit hashes of values: 0 for 0 and -0, and equal for every NaN."""
     plain = np.where(np.isnan(values), np.float32(np.nan), values + np.float32(0)).astype(np.float32, copy=False)
     return _mixed(plain.view(np.uint32).astype(np.uint64))
 
 
 def _mixed(bits: Hashes) -> Hashes:
-    """Mix 64-bit values by multiplications and shifts, so that each result bit depends on all given bits; 0 stays 0."""
+    """Return a hash of each 64-bit value, in which every bit depends on all bits of the value; 0 stays 0."""
     bits = (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0xD1342543DE82EF95)
     return bits ^ (bits >> np.uint64(32))

@@ -15,11 +15,11 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Missing values of a column: those rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+    """Missing values (gaps) of a column: the rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
 
-    The gaps of a numeric feature are marked in a categorical companion column, which generators also generate. At a
-    gap, ``X`` contains the median of the training rows as a placeholder. A column of ``obs`` needs no companion column:
-    its gaps are a separate category.
+    A categorical companion column marks the gaps of a numeric feature; generators generate the companion column too. At
+    a gap, ``X`` contains the median of the training rows as a placeholder. Gaps of a column of ``obs`` are a separate
+    category of this column, so no companion column is needed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,10 +41,10 @@ class DateFeature(BaseModel):
 
 
 class Schema(BaseModel):
-    """Roles of columns. Immutable.
+    """Roles of the columns of a table. Immutable.
 
-    When a generator samples, it gets ``conditions`` and generates the features and ``categorical_features``. A
-    generator never sees ``group``.
+    For sampling, a generator gets the values of the ``conditions`` columns, and generates the features and
+    ``categorical_features``. A generator never gets ``group``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +68,7 @@ class Schema(BaseModel):
         return tuple(dict.fromkeys(names))
 
     def obs_columns(self) -> tuple[str, ...]:
-        """Return the ``obs`` columns with a role other than target, each once, in the order of the schema's fields."""
+        """Return the ``obs`` columns that are conditions, batch, group or categorical features, in this order."""
         names = [*self.conditions, self.batch, self.group, *self.categorical_features]
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -106,8 +106,8 @@ class Schema(BaseModel):
     def fingerprint_text(self) -> str:
         """Return the schema as JSON.
 
-        Fingerprints (hashes) of tables use this text. Fields that later versions added are omitted if they have their
-        default value, so that these fields do not change the fingerprint of older tables.
+        Fingerprints (hashes) of tables use this text. To keep the fingerprints of older tables, newer fields are left
+        out if they have their default value.
         """
         later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
@@ -134,7 +134,7 @@ class Schema(BaseModel):
 
     @property
     def n_categorical(self) -> int:
-        """Number of categorical features, without the columns that mark the gaps of numeric features."""
+        """The number of categorical features, without the columns that mark gaps of numeric features."""
         return len(self.categorical_features) - len(self.numeric_gaps())
 
     def numeric_gaps(self) -> tuple[Gap, ...]:

@@ -34,10 +34,10 @@ class Split:
             validation and test rows.
         config: configuration, in which ``stratified`` and ``grouped`` are true or false, never None.
         seed: seed of all choices.
-        dataset: fingerprint of the table.
-        pooled: labels of conditions with too few rows for training and test; the rows of these conditions were split
-            together.
-        reference: sample ids of the third that no model sees; empty unless the rows are divided into thirds.
+        dataset: fingerprint (hash) of the table.
+        pooled: labels of conditions with too few rows to be in training and test; the rows of these conditions were
+            split together.
+        reference: for a split into thirds, sample ids of the third that is neither training nor test; otherwise empty.
         features: features that the split keeps, in the order of the table; empty if the split keeps all features.
     """
 
@@ -53,12 +53,12 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """Kind of the split, as shown on boards, such as ``stratified, grouped``."""
+        """The kind of the split, as shown on boards, such as ``stratified, grouped``."""
         return self.config.kind
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the dataset's fingerprint, the config, the seed and the ids, in hex."""
+        """The SHA-256 of the dataset's fingerprint, the config, the seed and the ids, in hex."""
         return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
 
     def ids(self, side: SplitSide) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class Split:
 
     @classmethod
     def from_json(cls, text: str) -> Split:
-        """Read the JSON written by `to_json`.
+        """Return the split that `to_json` has written as JSON.
 
         Raises:
             DataError: the text is not a split, or its rows do not match its fingerprint.
@@ -144,28 +144,27 @@ def make_split(
     fingerprint: str | None = None,
     fold: int | None = None,
 ) -> Split:
-    """Split a table; equal tables, configs and seeds give equal splits, in any process.
+    """Return a split of a table; equal tables, configs and seeds give equal splits, in any process.
 
-    In a stratified split, training and test rows contain at least one row of each condition, and the number of test
-    rows is the rounded share of all rows. Conditions with too few rows for training and test are merged into one pooled
-    condition, and the split lists their labels. In a grouped split, all rows of a donor are on one side, either
-    training, validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    In a stratified split, the share of test rows is about ``test_fraction`` in each condition, and every condition has
+    a training row and a test row. Conditions with too few rows for this are merged into one pooled condition, and the
+    split lists their labels. In a grouped split, all rows of a donor are on one side, either training, validation or
+    test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    A split into thirds is also stratified and grouped; it divides the rows into A, B and C. One fold trains on A, the
-    other on B; both folds use the same thirds. Highly variable features are chosen by training rows, without validation
-    rows.
+    A split into thirds, which may also be stratified and grouped, divides the rows into A, B and C. One fold trains on
+    A and holds out B, the other trains on B and holds out A; C is the reference in both folds. If the config asks for
+    highly variable features, they are chosen from the training rows, without validation rows.
 
     Args:
         table: the table, with unique sample ids.
         config: configuration; stratified and grouped by default.
         seed: seed of all choices, at least 0.
-        fingerprint: the table's fingerprint if known; computed otherwise.
-        fold: for a split into thirds, 0 to train on A and hold out B, or 1 to train on B and hold out A; otherwise
-            None.
+        fingerprint: the fingerprint of the table; by default it is computed.
+        fold: for a split into thirds, 0 or 1: the number of the fold; for other splits, None.
 
     Raises:
         ConfigError: the configuration does not fit the table; the message names the option.
-        DataError: the table has too few rows or donors for two sides.
+        DataError: the table has too few rows or donors for training and test.
     """
     config = (config or SplitConfig()).resolve(table.schema)
     if seed < 0:
@@ -199,13 +198,11 @@ def make_split(
 
 
 def _ids(table: Table, **sides: Mask) -> dict[str, tuple[str, ...]]:
-    """Return the sample ids of each side (training, validation, test, reference)."""
     names = table.obs.index.astype(str).to_numpy(dtype=object)
     return {side: tuple(names[rows].tolist()) for side, rows in sides.items()}
 
 
 def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:
-    """Raise `DataError` if one of the given sides, such as the test rows, has no row."""
     for side, rows in sides.items():
         if not rows.any():
             donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
@@ -220,7 +217,6 @@ def _stream(seed: int, stage: int) -> np.random.Generator:
 
 
 def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
-    """Return the stratum of each row as a code, and the label of each code."""
     if not config.stratified:
         return np.zeros(table.n_rows, dtype=np.int64), ["all"]
     codes, labels = pd.factorize(condition_labels(table.conditions), sort=True)
@@ -228,7 +224,6 @@ def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
 
 
 def _units(table: Table, config: SplitConfig) -> Codes:
-    """Return a code per row; rows that must stay together, such as the rows of a donor, have the same code."""
     if not config.grouped:
         return np.arange(table.n_rows, dtype=np.int64)
     codes: Codes = pd.factorize(table.obs[table.schema.group].astype(object), sort=True)[0].astype(np.int64)
@@ -240,7 +235,6 @@ def _units(table: Table, config: SplitConfig) -> Codes:
 def _test_rows(
     table: Table, config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator
 ) -> tuple[Mask, list[int]]:
-    """Return the test rows, and the codes of the conditions that were pooled because they have too few rows."""
     left_out = _left_out(table, config)
     rest = ~left_out
     forced = np.isin(units, units[left_out])  # the other rows of a donor with an excluded row must not train either
@@ -255,7 +249,7 @@ def _test_rows(
 
 
 def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator) -> tuple[Codes, list[int]]:
-    """Assign each row to a third (0, 1 or `REFERENCE`); also return the codes of the conditions that were pooled."""
+    """Return the third of each row (0, 1 or `REFERENCE`), and the codes of the conditions that were pooled."""
     free = np.zeros(len(strata), dtype=bool)
     reference, pooled = hold_out_both_sides(strata, units, 1 / 3, rng=rng, forced=free)
     rest = ~reference
@@ -268,7 +262,6 @@ def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.
 
 
 def _left_out(table: Table, config: SplitConfig) -> Mask:
-    """Return the rows with the combination of values that the split excludes from training."""
     rows = np.full(table.n_rows, config.leave_out is not None)
     where = "split: option 'leave_out'"
     for column, values in (config.leave_out or {}).items():
@@ -287,7 +280,6 @@ def _left_out(table: Table, config: SplitConfig) -> Mask:
 def _validation_rows(
     config: SplitConfig, strata: Codes, units: Codes, candidates: Mask, *, rng: np.random.Generator
 ) -> Mask:
-    """Choose the validation rows such that every condition keeps a training row."""
     validation = np.zeros(len(strata), dtype=bool)
     codes = np.unique(strata[candidates], return_inverse=True)[1].astype(np.int64)
     n_strata = int(codes.max()) + 1
@@ -300,7 +292,7 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Choose ``n_rows`` of the training rows and the same share of validation rows.
+    """Return masks of ``n_rows`` of the training rows, and of the same share of validation rows.
 
     A subset with more rows contains every subset with fewer rows.
     """

@@ -18,7 +18,7 @@ LATER = ("thirds", "rows_per_training_row", "highly_variable")
 
 
 class SplitConfig(Options):
-    """Configuration of a split; by default stratified and grouped, if the schema has conditions and a group."""
+    """Configuration of a split; by default stratified if the schema has conditions, and grouped if it has a group."""
 
     stratified: bool | None = Field(
         None, description="hold out the same share of each condition; by default if the schema has conditions"
@@ -84,10 +84,13 @@ class SplitConfig(Options):
         return bool(getattr(self, name) == type(self).model_fields[name].default)
 
     def resolve(self, schema: Schema) -> SplitConfig:
-        """Set ``stratified`` and ``grouped`` to true or false where they are None, depending on a schema.
+        """Return the configuration with true or false for ``stratified`` and ``grouped``.
+
+        If ``stratified`` is None, it becomes true for a schema with conditions; ``grouped`` likewise for a schema with
+        a group.
 
         Raises:
-            ConfigError: ``stratified`` is true and the schema has no conditions, or ``grouped`` is true and it has no
+            ConfigError: ``stratified`` is true but the schema has no conditions, or ``grouped`` is true but it has no
                 group.
         """
         for name, asked, present in (
@@ -103,12 +106,12 @@ class SplitConfig(Options):
 
     @property
     def folds(self) -> tuple[int | None, ...]:
-        """The folds: ``(0, 1)`` for a split into thirds, ``(None,)`` for any other split."""
+        """The numbers of the folds: ``(0, 1)`` for a split into thirds, ``(None,)`` for any other split."""
         return (0, 1) if self.thirds else (None,)
 
     @property
     def kind(self) -> str:
-        """Description of the split on boards, such as ``stratified, grouped`` or ``random``."""
+        """The description of the split on boards, such as ``stratified, grouped`` or ``random``."""
         default = " where possible"
         asked = {"stratified": self.stratified, "grouped": self.grouped}
         parts = [name + (default if on is None else "") for name, on in asked.items() if on is not False]

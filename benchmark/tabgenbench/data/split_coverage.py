@@ -16,10 +16,10 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Name the conditions that lack training rows or test rows, and the rare conditions that the split merged into one.
+    """Return a note on conditions that lack training rows or test rows, and on conditions that were pooled.
 
-    Training or test rows lack a condition if it has too few rows, or if all its rows must stay on one side, for example
-    because they are from one donor. The note is empty if training rows and test rows contain every condition.
+    A condition lacks training or test rows if it has too few rows, or if all its rows must stay on one side, such as
+    the rows of one donor. The note is empty if every condition has training rows and test rows and none was pooled.
     """
     if not table.schema.conditions:
         return ""

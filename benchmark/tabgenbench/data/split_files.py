@@ -1,13 +1,13 @@
 """A split on disk, memory-mapped by all processes that train or score.
 
-split.json        ids of every side, kind, seed, fingerprint
+split.json        sample ids of training, validation, test and reference rows; kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
 validation.h5ad   validation rows in the same form; only if the split has some
 test.h5ad         test rows on the evaluation scale
-                  If the schema says per_10k, the three files above contain counts, which are standardised when read.
-reference.h5ad    rows that no model sees, in the form of training rows; only if the split is into thirds
-conditions.json   conditions of the synthetic rows, in order: those of the training rows or of the test rows; until the
-                  synthetic tables are written, a fit process reads nothing else of test rows
+                  If per_10k is true in the schema, these three files contain counts, which are standardised when read.
+reference.h5ad    rows that no model is trained on, in the form of training rows; only for a split into thirds
+conditions.json   conditions of the synthetic rows, in order: by default the conditions of the test rows. Until the
+                  synthetic tables are written, the training process reads nothing else of test rows.
 files.json        size and SHA-256 of each file, written last, to detect damage
 """
 
@@ -55,13 +55,13 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 
     The write is not atomic: write to a temporary folder, then rename.
 
-    The transform, and the medians that fill missing values, are computed from the training rows without validation
-    rows.
+    The medians that replace missing values, and the statistics of the transform to the evaluation scale, are computed
+    from the training rows only, without validation rows.
 
     Args:
         folder: an empty folder.
         table: the whole table, on the dataset's own scale.
-        split: its split.
+        split: the split of the table.
 
     Raises:
         DataError: the split belongs to another table.
@@ -91,8 +91,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 def find_damage(folder: Path) -> str:
     """Return what is wrong with the files of a split, or '' if they are intact.
 
-    A table file that has the recorded size and is not newer than ``files.json`` counts as intact; other files are
-    hashed.
+    To save time, a table file counts as intact if it has the recorded size and is not newer than ``files.json``. Other
+    files are hashed.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
@@ -108,7 +108,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Return whether two folders contain the same split; the bytes may differ if library versions differ."""
+    """Return whether two folders contain the same split, even if other library versions wrote other bytes."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -150,7 +150,6 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) -> bool:
-    """Return whether a file still has the size and hash that were recorded at time ``written`` (nanoseconds)."""
     seen = path.stat()
     if seen.st_size != described["bytes"]:
         return False
@@ -160,7 +159,7 @@ def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) 
 
 
 def read_split(folder: Path) -> Split:
-    """Read which sample ids belong to the training, validation, test and reference rows of a split.
+    """Return the split in a folder, which lists the sample ids of training, validation, test and reference rows.
 
     Raises:
         DataError: the file is not a split, or does not match its fingerprint.
@@ -169,7 +168,7 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Read what a generator may see: training rows, validation rows and test conditions, without the donors.
+    """Return what a generator may get: training rows, validation rows and test conditions, without the donors.
 
     The files of test rows and reference rows are not opened.
 
@@ -178,8 +177,8 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
         scale: scale of the generator; with ``own``, the dataset's own values are returned unchanged.
 
     Returns:
-        Training rows, validation rows or None, and the conditions of the synthetic rows, shape (n_rows,
-        n_conditions); their ids are numbers, because the id of a test row may identify its donor.
+        Training rows, validation rows or None, and the conditions of the synthetic rows, shape (n_rows, n_conditions).
+        The ids of the synthetic rows are numbers, because the id of a test row may identify its donor.
     """
     train = _read_side(folder / "train.h5ad", scale)
     path = folder / "validation.h5ad"
@@ -188,7 +187,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
 
 def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
-    """Return the input of a control that is trained on the reference rows, in the form of `read_fit_tables`.
+    """Return the same as `read_fit_tables`, but with reference rows as training rows, for a privacy control.
 
     Raises:
         Unsupported: the split has no reference rows.
@@ -199,10 +198,9 @@ def read_reference_as_training(folder: Path, scale: Literal["standardized", "own
 
 
 def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
-    """Return the input of a metric: training and validation rows, test rows, and the transform.
+    """Return what a metric gets: training and validation rows in one table, test rows, and the transform.
 
-    The tables are on the evaluation scale. Validation rows follow training rows. If there are no validation rows, the
-    training rows are memory-mapped, not copied.
+    The tables are on the evaluation scale. Without validation rows, the training rows are memory-mapped, not copied.
     """
     transform = read_transform(folder / "train.h5ad")
     train, test = read_stored_tables(folder)
@@ -210,7 +208,7 @@ def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
 
 
 def read_stored_tables(folder: Path) -> tuple[Table, Table]:
-    """Return training and validation rows, and test rows, on the scale on which the files store them."""
+    """Return training and validation rows in one table, and test rows, on the scale of the files."""
     train = read_table(folder / "train.h5ad")
     if (folder / "validation.h5ad").exists():
         validation = read_table(folder / "validation.h5ad")
@@ -243,7 +241,6 @@ def _write_side(path: Path, table: Table, transform: Transform, *, keep_own: boo
 
 
 def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
-    """Return the rows that a generator gets, without the donor and without columns of ``obs`` that have no role."""
     table, transform = read_table(path), read_transform(path)
     if scale == "own" and transform.own_scale != table.scale:
         table = read_table(path, layer="own")
@@ -255,7 +252,6 @@ def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Write condition columns as JSON with categories and codes; categories that no test row has are included."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")

@@ -1,7 +1,7 @@
-"""Selection of held-out rows: a share of every stratum; all rows of a donor are either held out or kept.
+"""Stratified selection of held-out rows, in which all rows of a donor are either held out or kept.
 
-All functions use integer codes. ``strata`` are the conditions of the rows. ``units`` are groups of rows that stay
-together, such as donors; without donors each row is one unit.
+``strata`` are integer codes of the conditions of the rows. ``units`` are integer codes of groups of rows that stay
+together, such as the rows of a donor; without donors, each row is a unit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORCED = 1e12  # cost of an empty required side of a stratum, larger than any im
 
 @dataclass(frozen=True)
 class Needs:
-    """Requirements per stratum: whether a row must be held out, and whether a row must be kept; shapes (n_strata,)."""
+    """Whether a stratum must have at least one held-out row, and at least one kept row; shapes (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -30,9 +30,9 @@ class Needs:
 def hold_out_both_sides(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, forced: Mask
 ) -> tuple[Mask, Mask]:
-    """Hold out a share of the rows such that every stratum has a held-out row and a kept row.
+    """Choose held-out rows such that every stratum has a held-out row and a kept row.
 
-    Strata that cannot have both, such as a stratum whose rows are all from one donor, are merged into one pooled
+    Strata for which this is impossible, such as a stratum whose rows are all from one donor, are merged into one pooled
     stratum.
 
     Args:
@@ -43,7 +43,7 @@ def hold_out_both_sides(
         forced: rows that must be held out, shape (n_rows,).
 
     Returns:
-        The rows held out, shape (n_rows,), and the strata that were pooled, shape (n_strata,).
+        A mask of the held-out rows, shape (n_rows,), and a mask of the pooled strata, shape (n_strata,).
     """
     n_strata = int(strata.max(initial=-1)) + 1
     pooled = _n_choices(strata, units, forced, n_strata) < 2
@@ -64,9 +64,9 @@ def hold_out(
 ) -> Mask:
     """Hold out a share of every stratum, and satisfy ``needs`` if the units (groups of rows) allow it.
 
-    Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
-    held-out shares of its strata nearer to ``fraction``. Units of one row are assigned last: they are held out in
-    random order until every stratum reaches its target number of held-out rows.
+    Units of several rows are assigned first, in random order. A unit is held out if this brings the held-out shares of
+    its strata nearer to ``fraction`` than keeping the unit. Units of one row are assigned last, in random order: they
+    are held out until every stratum has its target number of held-out rows.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).
@@ -87,8 +87,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
     """Return an order of the rows in which every prefix is a stratified sample.
 
     The order begins with one row of each stratum, the largest stratum first. The other rows follow by Webster's divisor
-    method: in every prefix, the number of rows of a stratum is within about one row of its proportional share, and it
-    never decreases as the prefix grows.
+    method, so in every prefix the number of rows of a stratum is within about one row of its proportional share.
 
     Returns:
         Row positions, shape (n_rows,).
@@ -99,7 +98,6 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count, per stratum, the units (groups of rows) to choose from; all units in ``forced`` count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0
@@ -107,9 +105,9 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Merge the pooled strata into one stratum.
+    """Return codes in which the pooled strata are one stratum, and the needs of all strata.
 
-    The pooled stratum must have held-out and kept rows only if there is no other stratum.
+    The pooled stratum needs held-out and kept rows only if there is no other stratum.
     """
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
@@ -129,7 +127,7 @@ def _lacking(strata: Codes, held: Mask, n_strata: int) -> Mask:
 
 
 def _targets(sizes: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs) -> Codes:
-    """Round ``fraction * sizes`` by largest remainders, so that the sum is the rounded total; ties are random."""
+    """Return ``fraction * sizes``, rounded by largest remainders to the rounded total, then limited by ``needs``."""
     exact = fraction * sizes
     targets = np.floor(exact).astype(np.int64)
     missing = round(float(exact.sum())) - int(targets.sum())
@@ -149,11 +147,12 @@ def _place_units(
     held: Mask,
     multiple: Mask,
 ) -> None:
-    """Decide one by one for each unit of several rows whether to hold it out, and mark the held-out rows in ``held``.
+    """Mark in ``held`` the held-out rows of units of several rows; units are decided one by one in random order.
 
     Let ``f`` be the fraction and ``d`` the number of held-out rows of a stratum minus ``f`` times its assigned rows.
-    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)), keeping the ``c`` rows changes d^2 by -c f
-    (2 d - c f); the difference is c (2 d + c (1 - 2 f)).
+    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)). Keeping them changes d^2 by -c f (2 d - c
+    f). The difference is c (2 d + c (1 - 2 f)). The unit is held out if the sum of the differences over its strata and
+    the whole table, each divided by the number of rows, is negative. The needs of a stratum have priority.
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()
@@ -193,7 +192,6 @@ def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[
 
 
 def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
-    """Return for each unit (group of rows) its strata, and the number of its rows in each stratum."""
     pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
@@ -204,7 +202,6 @@ def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, li
 def _fill_with_singles(
     strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
 ) -> None:
-    """Hold out units of one row until each stratum has its target number of held-out rows; mark them in ``held``."""
     n_strata = len(targets)
     n_single = np.bincount(strata[single], minlength=n_strata)
     n_held = np.bincount(strata[held], minlength=n_strata)
@@ -217,7 +214,6 @@ def _fill_with_singles(
 
 
 def _random_ranks(strata: Codes, rng: np.random.Generator) -> Codes:
-    """Return the rank of each row in a random order of its stratum, from 0, shape (n_rows,)."""
     order = np.lexsort((rng.random(len(strata)), strata))
     sizes = np.bincount(strata, minlength=1)
     starts = np.cumsum(sizes) - sizes

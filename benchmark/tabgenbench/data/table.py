@@ -1,4 +1,4 @@
-"""Class `Table`: matrix of numeric features, frame of categorical columns, roles of columns, and scale of values."""
+"""The class `Table`: numeric features, categorical columns, roles of columns, and scale of values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Source:
     """Origin of a table: the dataset's name, its options, and a note that is copied to records and boards.
 
     Attributes:
-        layout: the columns of the file that the table comes from, or None; not part of the fingerprint.
+        layout: description of the columns of the table's file, or None; not part of the table's fingerprint (hash).
     """
 
     name: str = "table"
@@ -52,7 +52,7 @@ class Table:
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
         scale: meaning of the values of ``X``.
-        log2p1: whether log2(x + 1) comes before standardisation on the evaluation scale.
+        log2p1: whether the evaluation scale has log2(x + 1) before the standardisation.
         source: the dataset that the table comes from.
 
     Raises:
@@ -101,7 +101,7 @@ class Table:
 
     @property
     def categories(self) -> pd.DataFrame:
-        """The categorical features, columns of ``obs``, shape (n_rows, n_categorical_features)."""
+        """The columns of ``obs`` that are categorical features, shape (n_rows, n_categorical_features)."""
         return self.obs.loc[:, list(self.schema.categorical_features)]
 
     def is_gap(self, column: str) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ class Table:
         return present
 
     def dense(self) -> NDArray[np.float32]:
-        """Return ``X`` as a dense array, shape (n_rows, n_features); without a copy if it is already dense."""
+        """Return ``X`` as a dense array, shape (n_rows, n_features), without a copy if ``X`` is dense."""
         return dense_block(self.X)
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Table:
@@ -140,7 +140,7 @@ class Table:
 
         Args:
             X: values, shape (len(obs), n_features), any float type.
-            obs: the columns of ``obs`` for these rows, at least the conditions.
+            obs: the new ``obs``, with at least the condition columns.
             categories: the categorical features, one row for each row of ``obs``, in the same order, as text.
 
         Raises:
@@ -200,7 +200,7 @@ class Table:
                     raise DataError(f"{where}: {place}: {block[row, column]} {problem}")
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the content, in hex; it changes with any value, name, role or the order of rows."""
+        """Return the SHA-256 of all values, names, roles and the order of the rows, in hex."""
         digest = hashlib.sha256()
         meaning = f"{self.schema.fingerprint_text()}|{self.scale}|{self.log2p1}|{self.X.shape}"
         digest.update("".join(text + "\0" for text in (meaning, *self.features, *map(str, self.obs.index))).encode())
@@ -219,7 +219,7 @@ class Table:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, schema: Schema | None = None, **meaning: Any) -> Table:
-        """Build a table from a frame: columns with a role go to ``obs``, all others are features.
+        """Return a table from a frame: columns with a role and text targets go to ``obs``, all others are features.
 
         Args:
             frame: one row per sample, indexed by sample id.
@@ -246,14 +246,14 @@ class Table:
 
 
 def dense_block(values: Matrix) -> NDArray[np.float32]:
-    """Return values as a dense array, without a copy if they are already dense."""
+    """Return values as a dense array, without a copy if the values are dense."""
     sparse_or_dense: Any = values
     dense: NDArray[np.float32] = sparse_or_dense.toarray() if sparse.issparse(values) else sparse_or_dense
     return dense
 
 
 def stored_values(values: Matrix) -> NDArray[np.float32]:
-    """Return the stored values of a matrix: all values of a dense matrix, the values other than 0 of a sparse one."""
+    """Return all values of a dense matrix, or the values other than 0 of a sparse matrix."""
     sparse_or_dense: Any = values
     stored: NDArray[np.float32] = sparse_or_dense.data if sparse.issparse(values) else sparse_or_dense
     return stored

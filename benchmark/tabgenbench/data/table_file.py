@@ -1,4 +1,4 @@
-"""Checked tables from user files: CSV, tab-separated text, Parquet and h5ad."""
+"""Reading of tables from user files (CSV, tab-separated text, Parquet and h5ad), with checks."""
 
 from __future__ import annotations
 
@@ -44,15 +44,16 @@ def read_table_file(
     ignore: Collection[str] = (),
     name: str = "table",
 ) -> Table:
-    """Read a table and check that ids and names are unique and values finite (and >= 0 for log2(x + 1)).
+    """Return the table in a file, after a check of ids, names and values.
 
     Args:
         path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
-        schema: roles of the columns; all other columns are features (in an h5ad file, other columns of ``obs`` are
-            dropped). For an h5ad file written by TabGenBench, an empty `Schema()` means the schema stored in the file.
-        scale: meaning of the values. By default the stored scale of an h5ad file, else ``counts`` for an h5ad file of
-            whole numbers >= 0, else ``linear``.
-        log2p1: whether log2(x + 1) comes before standardisation; by default only for ``counts``.
+        schema: roles of the columns. Other columns are features, except other columns of ``obs`` in an h5ad file, which
+            are dropped. For an h5ad file written by TabGenBench, an empty `Schema()` means the schema stored in the
+            file.
+        scale: meaning of the values. The default is the scale stored in an h5ad file, if there is one, ``counts`` for
+            another h5ad file of whole numbers >= 0, and ``linear`` for other files.
+        log2p1: whether log2(x + 1) is taken before standardisation; by default only for ``counts``.
         ids: column of sample ids.
         ignore: columns to leave out.
         name: the dataset's name in the table's source.
@@ -140,7 +141,7 @@ def table_from_adata(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Convert an `anndata.AnnData` from `read_h5ad` to a checked table; see `read_table_file`."""
+    """Return a checked table from an `anndata.AnnData` of `read_h5ad`, by the rules of `read_table_file`."""
     from tabgenbench.data.h5ad import from_anndata
 
     schema = match_roles(schema, [*adata.obs.columns, *adata.var_names], where=str(path))
@@ -174,7 +175,7 @@ def table_from_frame(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Convert a frame from `read_frame` to a checked table; see `read_table_file`."""
+    """Return a checked table from a frame of `read_frame`, by the rules of `read_table_file`."""
     scale = scale or ("counts" if schema.per_10k else "linear")
     log2p1 = scale == "counts" and not schema.per_10k if log2p1 is None else log2p1
     schema = match_roles(schema, list(frame.columns), where=str(path))
@@ -225,7 +226,7 @@ def numeric_problem(column: pd.Series) -> str:
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
     """Return the frame without the given columns, which must exist.
 
-    One of the given columns may be the column of sample ids.
+    The column of sample ids may also be given; the ids remain.
     """
     ids = frame.attrs.get("ids")
     known = [*frame.columns, *([ids] if ids is not None else [])]
@@ -237,7 +238,7 @@ def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> p
 
 
 def check_table(table: Table, path: Path | str) -> Table:
-    """Validate a table's content; messages name the file's path."""
+    """Return a table itself if its content is valid; error messages name the path of the file."""
     try:
         return table.validate()
     except DataError as error:

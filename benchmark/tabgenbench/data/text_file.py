@@ -1,4 +1,4 @@
-"""Reading of delimited text: encoding, compression, delimiter and column names are checked before the rows are read."""
+"""Reading of delimited text, after a check of encoding, compression, delimiter and column names."""
 
 from __future__ import annotations
 
@@ -97,10 +97,9 @@ def read_text(
 
 
 def _begin_with_blanks(first: pd.DataFrame) -> bool:
-    """Return whether there is a column whose values all begin with a blank, as in a file with a blank after each comma.
+    """Return whether all values of a column begin with a blank, as in a file with a blank after each comma.
 
-    A blank after the delimiter is not part of the value: the category is ``Private``, not ``" Private"``, and ``" ?"``
-    may be a missing value.
+    A blank after the delimiter is not part of the value: the category is ``Private``, not ``" Private"``.
     """
     row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
     candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]
@@ -108,7 +107,6 @@ def _begin_with_blanks(first: pd.DataFrame) -> bool:
 
 
 def _form(path: Path) -> tuple[bool, str]:
-    """Return whether a file is compressed with gzip, and its encoding."""
     with path.open("rb") as handle:
         start = handle.read(1024)
     compressed = start.startswith(GZIP)
@@ -136,7 +134,7 @@ def _open(path: Path, *, compressed: bool, encoding: str) -> IO[str]:
 def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str) -> tuple[list[str], int]:
     """Return the column names, without blanks that follow each delimiter, and the number of header lines.
 
-    If the first row has one cell more than the header, the column of ids has no name.
+    If the first row has one value more than the header, the first column contains ids and has no name.
     """
     with closing(_open(path, compressed=compressed, encoding=encoding)) as handle:
         reader = csv.reader(handle, delimiter=delimiter)
@@ -169,7 +167,6 @@ def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str
 
 
 def _check_delimiter(path: Path, delimiter: str, header: str, row: str) -> None:
-    """Raise `DataError` if column names and the first row are separated by another character than expected."""
     found = max(DELIMITER_NAMES, key=header.count)
     if header.count(found) <= header.count(delimiter) or (row and found not in row):
         return
@@ -183,9 +180,9 @@ def _check_delimiter(path: Path, delimiter: str, header: str, row: str) -> None:
 def _check_header(frame: pd.DataFrame, path: Path) -> None:
     """Raise `DataError` if the column names look like a row of values.
 
-    A row of names looks like values if every numeric column has a number as its name and most of these names lie in
-    the range of their column. Names that are evenly spaced whole numbers, such as the years 2001, 2002 and 2003, are
-    accepted. Names of spectral columns are wavelengths, which lie outside the range of the values; they are accepted.
+    Column names look like values if every numeric column has a number as its name and at least half of these numbers
+    lie in the range of their column. Evenly spaced whole numbers, such as the years 2001, 2002 and 2003, are accepted.
+    The wavelengths that name columns of spectra are accepted too, because they lie outside the range of the values.
     """
     numeric = [j for j, kind in enumerate(frame.dtypes) if pd.api.types.is_numeric_dtype(kind)]
     names = [str(frame.columns[j]) for j in numeric]

@@ -1,4 +1,4 @@
-"""The evaluation scale: log2(x + 1) or log1p(counts per 10,000) if requested, then standardisation by training rows."""
+"""The transform to the evaluation scale, which standardises values by the training rows after an optional logarithm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ __all__ = ["Transform", "has_library"]
 class Transform:
     """Invertible conversion between a dataset's own scale and the evaluation scale, ``standardized``.
 
-    For a dataset that is already standardized, the conversion changes nothing.
+    Values are standardised by the training rows, after log2(x + 1) or log1p(counts per 10,000) if the dataset asks for
+    it. For a dataset that is already standardized, the conversion changes nothing.
 
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
@@ -42,7 +43,7 @@ class Transform:
 
     @classmethod
     def fit(cls, train: Table) -> Transform:
-        """Compute mean and standard deviation of every feature from training rows only."""
+        """Return a transform with the mean and standard deviation of every feature over the training rows."""
         if train.n_rows == 0:
             raise DataError("the training side of the split has no row, expected at least one")
         if train.schema.per_10k:
@@ -70,7 +71,6 @@ class Transform:
 
     @classmethod
     def _fit_counts(cls, train: Table) -> Transform:
-        """Compute the statistics of log1p(counts per 10,000), in blocks of rows."""
         if train.scale != "counts":
             raise DataError(f"got scale {train.scale!r} with per_10k = true, expected counts; set per_10k = false")
         if LIBRARY in train.features:
@@ -92,8 +92,8 @@ class Transform:
     def apply(self, table: Table) -> Table:
         """Return a table on the evaluation scale; a table on that scale is returned unchanged.
 
-        If log2(x + 1) is applied, negative values count as 0. The additional feature `LIBRARY` (library size) that
-        `for_generator` adds is left out.
+        If log2(x + 1) is applied, negative values count as 0. The feature `LIBRARY` (library size), which
+        `for_generator` adds, is left out.
         """
         if table.scale == "standardized":
             return table.keep_features(table.features[:-1]) if has_library(table) else table
@@ -103,8 +103,8 @@ class Transform:
     def for_generator(self, table: Table) -> Table:
         """Return a table on the evaluation scale for a generator.
 
-        Counts get one more feature, the last: the standardised log library size, so that `invert` can undo the
-        normalisation of each row. Tables that are not counts are converted as by `apply`.
+        Counts get an additional last feature, the standardised log library size, which `invert` needs to undo the
+        normalisation of each row. Other tables are converted as by `apply`.
         """
         if self.library is None or table.scale == "standardized":
             return self.apply(table)
@@ -116,7 +116,7 @@ class Transform:
         return replace(table, X=values, features=(*table.features, LIBRARY), scale="standardized")
 
     def to_store(self, table: Table) -> Table:
-        """Convert sampled rows to the form that is stored: on the evaluation scale, with whole-number features rounded.
+        """Return sampled rows as they are stored: on the evaluation scale, with whole-number features rounded.
 
         Sampled counts are stored as counts in CSR form, rounded to whole numbers; negative values count as 0.
         """
@@ -156,13 +156,11 @@ class Transform:
         return replace(table, X=out, scale=self.own_scale)
 
     def _standardize_into(self, out: NDArray[np.float32], counts: Matrix) -> None:
-        """Write log-normalised, standardised counts to an array of their shape, in blocks of rows."""
         for start in range(0, len(out), CHECK_ROWS):
             rows = slice(start, start + CHECK_ROWS)
             out[rows] = (log_normalised(counts[rows]) - self.mean) / self.std
 
     def _counts(self, table: Table) -> Table:
-        """Convert log-normalised rows back to counts."""
         if not has_library(table) or self.library is None:
             raise DataError(f"table {table.source.name!r}: no feature {LIBRARY!r}, expected it to compute counts")
         mean, std = self.library
@@ -173,9 +171,10 @@ class Transform:
         return replace(table, X=counts, features=table.features[:-1], scale=self.own_scale)
 
     def round_whole(self, table: Table) -> Table:
-        """Round the whole-number features of a standardized table to whole numbers on the dataset's own scale.
+        """Return a standardized table whose whole-number features are whole on the dataset's own scale.
 
-        Values at gaps are not rounded: they are the medians of training rows, which may be between two whole numbers.
+        Values at gaps (missing values) are medians of training rows and are not rounded, because such a median may lie
+        between two whole numbers.
         """
         names = table.schema.whole_numbers
         if self.library is not None or not names or table.scale != "standardized" or self.own_scale == "standardized":
@@ -191,7 +190,7 @@ class Transform:
 
 
 def has_library(table: Table) -> bool:
-    """Whether the last feature of a table on the evaluation scale is the log library size."""
+    """Return whether the last feature of a table on the evaluation scale is the log library size."""
     return table.schema.per_10k and table.scale == "standardized" and table.features[-1:] == (LIBRARY,)
 
 

@@ -1,4 +1,4 @@
-"""Conversion of file columns to table columns: dates, whole numbers, categories, gaps; `file_form` converts back."""
+"""Conversion of the columns of a file to columns of a table; the module `file_form` has the opposite conversion."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _parsed(values: pd.Series, form: str) -> pd.Series:
 
 
 def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
-    """Return how a column of dates becomes a numeric feature: whole units since its first date.
+    """Return the `DateFeature` of a column of dates, whose values are whole units since the first date.
 
     The unit is the coarsest in which every date is a whole number.
 
@@ -132,10 +132,10 @@ def _stamps(column: pd.Series, form: str) -> pd.Series:
 
 
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:
-    """Return a frame of numbers and labels: dates become numbers, missing values become categories or are marked.
+    """Return a frame in which dates are numbers, categories are text, and gaps (missing values) are marked.
 
-    Missing values of numeric features stay NaN. Columns keep their order; the companion columns that mark gaps come
-    last.
+    The gaps of a categorical column become a category. The gaps of a numeric feature stay NaN, and an additional
+    companion column marks them. Columns keep their order; companion columns come last.
 
     Raises:
         DataError: a value is not a date of its column's format; the message names the row.
@@ -171,5 +171,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value of a companion column (which marks gaps of a feature) in rows where the feature has a value."""
+    """Return the value of the companion column of a gap in rows where the feature has a value."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

@@ -44,13 +44,13 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataFrame:
-    """Write a table on the dataset's own scale in one step; return it as a frame in the format of the dataset's file.
+    """Write a table on the dataset's own scale to a file, and return it as a frame in the format of the dataset's file.
 
-    CSV, tab-separated text and Parquet files have the columns of `to_frame`. An h5ad file has the numeric features in
-    ``X``, with NaN at gaps, the other columns in ``obs``, and their roles in ``uns``.
+    CSV, tab-separated text and Parquet files contain this frame. An h5ad file has the numeric features in ``X``, with
+    NaN at gaps (missing values), the other columns in ``obs``, and their roles in ``uns``.
 
     Raises:
-        DataError: the file cannot be written; an existing file is unchanged.
+        DataError: the file cannot be written; an existing file then stays unchanged.
     """
     check_target(path, overwrite=overwrite)
     frame, suffix = to_frame(table), suffix_of(path)
@@ -67,7 +67,7 @@ def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataF
 
 
 def _without_points(frame: pd.DataFrame, table: Table) -> dict[str, pd.Series]:
-    """Convert whole numbers that are floats only because some are missing, so that text files show no decimal point."""
+    """Return whole-number columns with gaps as nullable integers, which text files show without decimal point."""
     with_gaps = {gap.column for gap in table.schema.gaps}
     return {
         one.name: frame[one.name].astype("Int64")

@@ -1,1 +1,1 @@
-"""Engines: run one function in a supervised process, with limits, termination and messages."""
+"""Engines, which run a function in a supervised process with limits on time and memory."""

@@ -1,4 +1,4 @@
-"""The interface between the runner, which plans a run, and the engines, which run the tasks."""
+"""Base class of engines, which run the tasks (such as trainings) of a run, and the types of its methods."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Limits:
 
     Attributes:
         threads: number of threads of every numerical library.
-        timeout: wall-clock limit of every phase in seconds, or None; if a phase occurs twice, the limit applies to the
-            total time.
-        memory: limit of the proportional set size of the process tree in bytes, or None.
+        timeout: longest wall-clock time of each phase in seconds, or None. If a task enters a phase twice, the sum of
+            both times is limited.
+        memory: largest proportional set size of the process tree in bytes, or None.
     """
 
     threads: int = 1
@@ -37,22 +37,23 @@ class Limits:
 class Task:
     """Work for one process: a function that takes a payload and a callback that sends messages.
 
-    Paths are absolute. An engine that copies files to another place replaces the paths of these files with the method
-    `moved`.
+    Paths are absolute. An engine that copies files elsewhere calls `moved` to change their paths in the task.
 
     Attributes:
-        function: an importable function ``(payload, send) -> value``; sending a `Mark` begins a phase.
+        function: an importable function ``(payload, send) -> value``, which sends a `Mark` when a phase begins.
         payload: the argument of the function; it must be picklable.
         limits: the resources that the task may use.
         log: file for the standard output and standard error of the process.
-        reads: files and folders that the task reads. A listed folder must not change during the run.
+        reads: files and folders that the task reads. The folders must not change during the run, because an engine may
+            use copies of them.
         writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
             succeeds.
         uses_gpu: whether the task computes on a GPU.
-        preload: name of the entry of `EngineOptions.preloads` whose modules the process has imported at its start; an
-            empty name selects the last entry.
+        preload: key of `EngineOptions.preloads`. The process starts with the modules of this entry imported. An empty
+            text selects the last entry.
         environment: environment variables of the process, set before the task is loaded.
-        distributions: distributions of the plugins that the task uses; the outcome records their versions.
+        distributions: names of the Python distributions that contain the task's plugins. The outcome records their
+            versions.
     """
 
     function: Callable[[Any, Send], Any]
@@ -67,7 +68,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return a copy of the task with other paths: ``places`` maps each moved folder to its new path."""
+        """Return a copy of the task with new paths; ``places`` maps each moved folder to its new path."""
         return replace(
             self,
             payload=_moved(self.payload, places),
@@ -78,7 +79,6 @@ class Task:
 
 
 def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
-    """Return a copy of a value with its paths replaced; searches dataclasses, tuples, lists and dictionaries."""
     if isinstance(value, Path):
         found = next((old for old in (value, *value.parents) if old in places), None)
         return value if found is None else places[found] / value.relative_to(found)
@@ -101,9 +101,9 @@ class Mark:
 
     Attributes:
         phase: name of the phase.
-        peak: peak memory of the process during the previous phase minus ``level`` of that phase, in bytes.
-        level: proportional set size of the process at the start of the phase, in bytes; with None, memory is still
-            measured relative to the previous ``level``.
+        peak: `own_peak` of the process at the end of the previous phase, in bytes.
+        level: proportional set size of the process at the start of the phase, in bytes. The memory of later phases is
+            counted from this size. None keeps the previous ``level``.
     """
 
     phase: str
@@ -113,7 +113,7 @@ class Mark:
 
 @dataclass
 class Usage:
-    """Cost of a phase: wall-clock seconds measured by the supervisor, and peak memory in bytes.
+    """Wall-clock seconds and peak memory (bytes) of one phase of a task.
 
     The peak is the largest proportional set size of the process tree minus the last `Mark.level`.
     """
@@ -127,12 +127,13 @@ class Outcome:
     """Result of a task.
 
     Attributes:
-        status: ``ok`` if the function returned; ``value`` is then its return value.
+        status: ``ok`` if the task's function returned.
+        value: the return value of the function, if the status is ``ok``.
         reason: why the task did not succeed, in one sentence; empty if the status is ``ok``.
-        traceback: tail of the traceback, or an empty string.
-        output: tail of the output of the process.
+        traceback: end of the traceback, or an empty string.
+        output: end of the output of the process.
         phase: the phase in which the task ended.
-        phases: seconds and memory of each phase.
+        phases: time and memory of each phase, by name.
         environment: machine and software that ran the task.
     """
 
@@ -153,19 +154,20 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """Options of an engine. `Engine.settle` replaces options that are None by defaults.
+    """Options of an engine.
 
     Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; after `Engine.settle`, a device that exists.
-        workers: number of tasks that run at the same time.
-        threads: threads of each task.
-        timeout: limit of each phase in seconds, or None.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``. `Engine.settle` replaces the text by a device that
+            exists.
+        workers: number of tasks that run at the same time; `Engine.settle` replaces None.
+        threads: number of threads of each task; `Engine.settle` replaces None.
+        timeout: longest time of each phase in seconds, or None.
         memory: limit of a task's memory in bytes, or None.
         slots_per_gpu: number of tasks that share a GPU.
-        address: address of the cluster in the engine's own notation, or None.
-        probe: an unused path in the store. An engine can write to the path ``probe`` to check that other machines see
-            the store.
-        preloads: by name, the modules that a task process has imported at its start; `Task.preload` selects an entry.
+        address: address of the cluster, in a format that the engine defines, or None.
+        probe: an unused path in the folder of results (the store). An engine can write a file there to check that other
+            machines see the store.
+        preloads: lists of modules, by name. `Task.preload` selects the list that is imported before the task starts.
     """
 
     device: str = "auto"
@@ -185,18 +187,16 @@ class EngineOptions:
 
     @property
     def n_threads(self) -> int:
-        """Threads of each task; 1 by default."""
+        """Number of threads of each task; 1 by default."""
         return self.threads or 1
 
 
 class Engine(ABC):
-    """Runs tasks, such as a training, and enforces their limits of time and memory.
-
-    ``--executor`` selects an engine by name.
+    """Base class of engines. An engine runs tasks and enforces their limits of time and memory.
 
     Attributes:
-        name: name of the engine on the command line.
-        summary: one line for ``tabgenbench list``.
+        name: name of the engine for ``--executor``.
+        summary: description in one line for ``tabgenbench list``.
         in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
             `submit` from its main thread, because only the main thread receives KeyboardInterrupt.
     """
@@ -211,23 +211,25 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults filled in for device, workers and threads; leave no process running.
+        """Return the options with an existing device and with numbers of workers and threads.
+
+        A process that this method starts must end before the method returns.
 
         Raises:
-            ConfigError: the engine does not support one of the options.
+            ConfigError: the engine does not support an option.
             DeviceError: the device does not exist.
         """
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start imports and other slow preparations for tasks with a preload (set of modules), without waiting."""
+        """Start to import the modules of an entry of ``options.preloads``, but do not wait for the imports."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Start a task as soon as a slot is free, and return a future of its outcome.
+        """Queue a task, and return a future of its outcome.
 
-        ``on_message`` is called for each message except a `Mark`, possibly in another thread. All calls of
-        ``on_message`` happen before the future is done.
+        The task starts when fewer than ``workers`` tasks run. The engine calls ``on_message`` for each message of the
+        task except a `Mark`, possibly in another thread. The future is done after the last call.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Names of devices, checked against the devices of this machine."""
+"""Check of the option ``--device`` against the devices of this machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(name: str) -> str:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists.
+    """Return the existing device that ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` selects.
 
-    The function queries the GPU driver in this process.
-
-    ``cuda`` means all visible GPUs.
+    ``auto`` is ``cuda`` if the machine has a GPU, and ``cpu`` otherwise. ``cuda`` stands for all visible GPUs.
 
     Raises:
         DeviceError: the device does not exist, or the name is invalid.

@@ -1,4 +1,4 @@
-"""Makes a fork server end when its parent process ends, even during imports: the server imports this module first."""
+"""First import of a fork server: from then on, the server ends when its parent process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environment of a run: versions of the software and properties of the machine, for the records."""
+"""Versions of the software and properties of the machine, which records of results contain."""
 
 from __future__ import annotations
 
@@ -52,15 +52,16 @@ def describe_environment(
     started: str = "",
     distributions: Iterable[str] = (),
 ) -> Environment:
-    """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC.
+    """Return a description of the software and the machine; the current UTC time is its end time.
 
     Args:
-        threads: threads of each task.
+        threads: number of threads of each task.
         device: device of the tasks.
         workers: number of tasks that run at the same time.
-        timing: whether times of cells must be comparable.
+        timing: whether the user requested comparable times.
         started: start time in UTC.
-        distributions: distributions of the plugins in use; their versions and those of their requirements are included.
+        distributions: names of Python distributions. The result contains their versions and the versions of their
+            requirements.
     """
     packages = dict(_versions(PACKAGES))
     for name in distributions:
@@ -85,12 +86,12 @@ def describe_environment(
 
 
 def imported_versions() -> dict[str, str]:
-    """Return the versions of the packages in `OCCASIONAL` that this worker process has imported."""
+    """Return the versions of those packages in `OCCASIONAL` that this process has imported."""
     return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 
 def visible_gpus(device: str) -> tuple[str, ...]:
-    """Return the GPUs meant by ``cuda`` (all) or ``cuda:1`` (one), named as in CUDA_VISIBLE_DEVICES."""
+    """Return the names (as in CUDA_VISIBLE_DEVICES) of the GPUs that a device such as ``cuda:1`` selects."""
     kind, _, index = device.partition(":")
     if kind == "cpu":
         return ()
@@ -120,7 +121,6 @@ def _clock() -> str:
 
 @lru_cache
 def _plugin_versions(name: str) -> dict[str, str]:
-    """Return the versions of a plugin's distribution and of its requirements, if they are installed."""
     if not name or name in PACKAGES:
         return {}
     try:
@@ -132,7 +132,6 @@ def _plugin_versions(name: str) -> dict[str, str]:
 
 @lru_cache
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of the installed distributions, by their official names."""
     found = {}
     for name in names:
         with contextlib.suppress(Exception):  # the distribution is missing or broken
@@ -152,7 +151,6 @@ def _cpu_model() -> str:
 
 @lru_cache(maxsize=1)
 def _git_commit() -> str:
-    """Return the git commit of this package's checkout, with ``-dirty`` if it has changes, or an empty string."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

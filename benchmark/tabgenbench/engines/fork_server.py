@@ -1,4 +1,4 @@
-"""Fork servers: processes that import modules once and fork the processes of tasks."""
+"""Fork servers: processes that import modules once and then fork the processes of tasks."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class ForkServer:
-    """One fork server.
+    """A process that imports modules once and then forks other processes.
 
-    This class exists because `multiprocessing` has only one fork server per process, and therefore only one set of
-    preloaded modules.
+    The package `multiprocessing` has only one fork server in each process, with one set of imported modules. This class
+    allows several.
 
     Args:
         modules: modules that the server imports before it forks.
-        threads: number of threads that environment variables set for numerical libraries.
+        threads: number of threads of numerical libraries, which the server sets in environment variables.
     """
 
     def __init__(self, modules: tuple[str, ...], threads: int) -> None:
@@ -48,7 +48,7 @@ class ForkServer:
         self._threads = threads
 
     def begin(self) -> None:
-        """Start the server if it is not running; do not wait for its imports."""
+        """Start the server if it does not run yet; do not wait for its imports."""
         is_main = threading.current_thread() is threading.main_thread()  # end_with_parent follows the thread
         variables = {
             **WAITING,
@@ -65,7 +65,7 @@ class ForkServer:
             self._server.ensure_running()
 
     def start(self, target: Callable[..., None], *arguments: Any) -> Any:
-        """Return a process forked from the server after its imports; the process calls ``target``."""
+        """Let the server fork a process that calls ``target``, and return the process."""
         self.begin()
         process = multiprocessing.get_context("forkserver").Process(
             target=target, args=arguments, name=NAME, daemon=False
@@ -88,26 +88,26 @@ _preparation_data = spawn.get_preparation_data
 
 
 def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
-    """Return the fork server of this process that imports these modules; the first call creates the server.
+    """Return this process's fork server for a set of modules; the first call creates it.
 
-    The first call determines the number of threads of the server.
+    Only the first call sets the number of threads.
     """
     with _lock:
         return _servers.setdefault(modules, ForkServer(modules, threads))
 
 
 def _connect(fds: Sequence[int]) -> tuple[int, int]:
-    """Request a process from the fork server that this thread chose, else from the default server of Python."""
+    """Replace a function of `multiprocessing`: use the fork server that this thread has chosen, if any."""
     server = getattr(_chosen, "server", None)
     found: tuple[int, int] = (_connect_to_default if server is None else server.connect_to_new_process)(fds)
     return found
 
 
 def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Return the preparation data of a new process, without the main script if a `ForkServer` starts it.
+    """Replace a function of `multiprocessing`: leave out the main script if a `ForkServer` starts the process.
 
-    By default every process of a fork server imports that script, so a script without the guard
-    ``if __name__ == "__main__"`` would start another run. Task processes do not need the script.
+    By default, each process that a fork server starts imports the main script. A script without the guard
+    ``if __name__ == "__main__"`` would then start another run.
     """
     data: dict[str, Any] = _preparation_data(name)
     if getattr(_chosen, "server", None) is not None:

@@ -1,4 +1,4 @@
-"""The inline engine: runs tasks one by one in this process, for debuggers and fast tests."""
+"""The engine ``inline``, which runs tasks one after the other in this process."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["InlineEngine", "run_here"]
 class InlineEngine(Engine):
     """Runs every task in the calling thread, then restores the state of the process.
 
-    There are no limits: code that hangs is not terminated, and a task that ends its process ends the run. The output of
-    a task goes to the output of this process. The time of the first fit includes imports and warm-up, which the engine
-    `local` excludes.
+    The engine is meant for debuggers and fast tests. It has no limits of time and memory. If a task hangs or ends its
+    process, the whole run hangs or ends. The output of a task is not captured. The measured time of the first training
+    includes imports and warm-up, which the engine ``local`` excludes.
     """
 
     name = "inline"
@@ -38,7 +38,7 @@ class InlineEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with one worker, and one thread unless another number is given."""
+        """Return the options with an existing device, one worker, and one thread by default."""
         for option, given in (
             ("--timeout", options.timeout is not None),
             ("--memory", options.memory is not None),
@@ -53,7 +53,7 @@ class InlineEngine(Engine):
         return replace(options, device=resolve_device(options.device), workers=1, threads=options.n_threads)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Run a task now, in this thread. KeyboardInterrupt is not caught."""
+        """Run a task in this thread, and return a future that is done; KeyboardInterrupt is not caught."""
         gpus = visible_gpus(self.options.device) if self.options.device.startswith("cuda") else ()
         variables = {**task.environment, **({"CUDA_VISIBLE_DEVICES": gpus[0]} if gpus else {})}
         future: Future[Outcome] = Future()
@@ -61,14 +61,14 @@ class InlineEngine(Engine):
         return future
 
     def close(self) -> None:
-        """Do nothing: tasks run only during `submit`."""
+        """Do nothing, because tasks run only during `submit`."""
 
 
 def run_here(task: Task, on_message: Callable[[Any], None]) -> Outcome:
-    """Run a task in this thread and return its outcome; restore the state of the process afterwards.
+    """Run a task in this thread, restore the state of the process, and return the outcome of the task.
 
-    Time and memory are measured, but not limited. Engines that create the process of a task themselves call this
-    function in that process.
+    Time and memory are measured, but not limited. An engine that starts its own processes can call this function in
+    each of them.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch, floats = Watch(os.getpid(), task), float_environment()

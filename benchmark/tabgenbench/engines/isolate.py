@@ -1,4 +1,4 @@
-"""Restores the state of a process after plugin code has run in it."""
+"""Restoration of the state of a process after it has run the code of a plugin."""
 
 from __future__ import annotations
 
@@ -86,16 +86,13 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode, but only if this changes the mode.
-
-    Setting the mode imports torch's compiler, which takes seconds.
-    """
+    """Set torch's deterministic mode only if it differs: the call imports torch's compiler, which takes seconds."""
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 
 
 def _reset_torch() -> None:
-    """If the ``with`` block imported torch, reset torch to its settings after import."""
+    """Give torch the settings that it has directly after its import, if it was imported in the block."""
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.random.default_generator.manual_seed(SEED_AFTER_IMPORT)

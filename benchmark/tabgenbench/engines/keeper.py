@@ -1,9 +1,9 @@
-"""The keeper: the parent process of the workers that run tasks one by one; it ends every process of a task.
+"""The keeper: a process that starts one worker process for each task and kills what a task leaves running.
 
-The keeper is forked from the fork server and forks a worker for each task. The keeper is a child subreaper: when a
-descendant of a worker is orphaned, it becomes a child of the keeper. As the parent of all orphans, the keeper can find,
-measure and kill the whole process tree of a task. The keeper runs no plugin code and does not unpickle tasks, so every
-worker starts from the same state.
+The fork server forks the keeper, and the keeper forks a worker for each task. A task may start processes that outlive
+their parent. The kernel makes the keeper the new parent of these orphans (the keeper is a child subreaper). The keeper
+can therefore find, measure and kill all processes of a task. The keeper neither runs plugin code nor unpickles tasks,
+so every worker starts from the same state.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KILL_SECONDS = 3.0  # a process that survives SIGKILL this long hangs in the ker
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
     """Kill all descendants of a process, but not the process itself.
 
-    Killing is repeated until no descendant is left or the time limit is reached.
+    The function repeats this until no descendant is left, for at most ``seconds``.
     """
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -51,12 +51,12 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 
 
 def keep(control: Connection) -> None:
-    """Run a keeper (parent process of workers), which starts a worker for each task received through ``control``.
+    """Run a keeper, which starts a worker process for each task that it receives through ``control``.
 
-    When a worker ends, the keeper kills all processes of the task that still run.
-
-    The keeper sends the wait status of the worker when no process of the task is left. On SIGTERM, or when the runner
-    ends, the keeper kills all its descendants and ends.
+    When the worker ends, the keeper kills all other processes of the task. The keeper then sends the wait status of the
+    worker through ``control``. On SIGTERM, or when the runner (the process that started the run) ends, the keeper kills
+    all
+    its descendants and ends.
     """
     become_subreaper()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
@@ -83,7 +83,6 @@ def keep(control: Connection) -> None:
 
 
 def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
-    """Fork a worker that waits for a task from a connection; return its process id and the connection."""
     orders, other = multiprocessing.Pipe(duplex=True)
     keeper = os.getpid()
     pid = os.fork()
@@ -100,10 +99,7 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:
-    """Wait until a child process ends, and reap orphaned processes meanwhile.
-
-    Return the child's wait status, or None if the keeper must end first.
-    """
+    """Return the wait status of a child process when it has ended, or None if the keeper must end first."""
     while True:
         while True:
             try:
@@ -122,10 +118,9 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill and reap every child. Descendants become children of the keeper when their own parents die.
+    """Kill all descendants, and reap them. When a process dies, its children become children of the keeper.
 
-    Resource trackers of `multiprocessing` are killed last: they end by themselves when all processes that use them have
-    ended.
+    Resource trackers of `multiprocessing` get time to end by themselves, because they remove shared memory.
     """
     started = time.monotonic()
     while (passed := time.monotonic() - started) < KILL_SECONDS:

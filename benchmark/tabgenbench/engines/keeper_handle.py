@@ -1,4 +1,4 @@
-"""The interface through which the supervisor starts and controls a keeper."""
+"""Class `Keeper`, with which the supervisor of tasks starts and controls a keeper process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STRAY_SECONDS = 1.0
 
 
 class Keeper:
-    """Starts a keeper (the parent process of workers) and sends it tasks one by one.
+    """Starts a keeper (the parent process of workers) and sends one task at a time to it.
 
     Only one thread at a time may use a `Keeper`.
 
@@ -51,7 +51,7 @@ class Keeper:
         return int(self._process.pid or 0)
 
     def begin(self, task: Task, sender: Connection, folder: Path) -> None:
-        """Start a task that sends its messages to ``sender`` and uses ``folder`` for temporary files."""
+        """Start a task, which writes its messages to ``sender`` and its temporary files to ``folder``."""
         given = Given(
             task=pickle.dumps(task),
             log=task.log.absolute(),
@@ -66,7 +66,7 @@ class Keeper:
             send_handle(self.control, sender.fileno(), self.pid)
 
     def wait_status(self, seconds: float = KEEPER_SECONDS) -> int | None:
-        """Return the worker's wait status when all its processes have ended; None if the keeper does not report it."""
+        """Wait until the task has ended; return the worker's wait status, or None after ``seconds``."""
         if self._busy:
             with contextlib.suppress(EOFError, OSError):
                 if self.control.poll(seconds):
@@ -79,7 +79,7 @@ class Keeper:
         return not self._busy and not self.control.poll() and self._process.is_alive()
 
     def end(self) -> bool:
-        """Terminate the task and all its processes; return whether the keeper can run another task."""
+        """Terminate all processes of the task; return whether the keeper can run another task."""
         if self.wait_status(EXIT_SECONDS) is not None:
             return True
         if self._process.exitcode is None:  # else another process may have the same id
@@ -97,7 +97,7 @@ class Keeper:
         return False
 
     def dismiss(self) -> None:
-        """End the keeper process, which must not be running a task."""
+        """End the keeper process; it must not be running a task."""
         self.control.close()
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:
@@ -118,7 +118,7 @@ def _working_folder() -> str:
 
 
 def _kill_strays() -> None:
-    """Kill the processes that a killed keeper has left; this process has become their parent."""
+    """Kill the orphans of a keeper that was killed. The kernel has made this process their parent."""
     deadline = time.monotonic() + STRAY_SECONDS
     while time.monotonic() < deadline:
         for one in filter(_is_orphan, psutil.Process().children()):
@@ -131,7 +131,7 @@ def _kill_strays() -> None:
 
 
 def _is_orphan(process: Any) -> bool:
-    """Whether this process adopted a child instead of starting it; only adopted children are in another session."""
+    """Return whether a child of this process was started by a keeper; such a child has another session."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(process.pid) != os.getsid(0)
     return False

@@ -1,4 +1,4 @@
-"""The local engine: runs every task in a new process, forked from a server that has imported the task's libraries."""
+"""The engine ``local``, which runs each task in a new process that has already imported its libraries."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machin
 class Supervisor:
     """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    Many threads may share one `Supervisor`. Each fork server (a process that imports modules once and forks tasks) is
-    started once; the first request fixes its number of threads.
+    Many threads may share one `Supervisor`.
 
     Args:
-        threads: number of threads that environment variables set for numerical libraries.
-        preloads: by name, modules to import before a task starts; a task that names no entry uses the last entry.
-        overlap: whether the next task may start while the process of a small finished task is still ending.
+        threads: number of threads of numerical libraries, unless an earlier fork server for the same modules exists.
+        preloads: lists of modules, by name. `Task.preload` selects the list that is imported before the task starts, by
+            default the last list.
+        overlap: whether a task may start while the processes of an earlier, small task (below 1 GiB) still end.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Supervisor:
         self._ending: list[tuple[Keeper, Path]] = []
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
-        """Run a task until it ends, exceeds a limit, or ``stopping`` is set; then kill its process tree.
+        """Run a task until it ends, exceeds a limit or ``stopping`` is set; return its outcome.
 
-        ``on_message`` is called in this thread for each message except a `Mark`.
+        Afterwards all processes of the task are killed. ``on_message`` is called in this thread for each message except
+        a `Mark`.
         """
         keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -82,7 +83,7 @@ class Supervisor:
         return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
-        """Kill remaining processes of finished tasks, and end the idle keepers (parent processes of workers)."""
+        """Kill the remaining processes of finished tasks, and end the keepers (parents of worker processes)."""
         self._settle()
         for keeper in self._idle:
             keeper.control.close()  # all keepers end concurrently
@@ -90,7 +91,6 @@ class Supervisor:
             self._idle.pop().dismiss()
 
     def _settle(self) -> None:
-        """Wait until all processes of finished tasks have ended."""
         with contextlib.suppress(IndexError):  # another thread may pop the last item
             while True:
                 keeper, folder = self._ending.pop()
@@ -112,13 +112,13 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server for a preload (a named set of modules); an unknown name selects the last set."""
+    """Return the fork server that imports ``preloads[preload]``, or the last list if the name is unknown."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
 
 class LocalEngine(Engine):
-    """Runs every task in its own process on this machine."""
+    """Runs each task in its own process on this machine."""
 
     name = "local"
     summary = "processes on this machine, with time and memory limits"
@@ -138,7 +138,12 @@ class LocalEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults: device, memory limit, one worker per core (at most 8) or per GPU slot."""
+        """Return the options with an existing device and with defaults.
+
+        By default, there is one worker per GPU slot or, without a GPU, one per core (at most 8). The workers share the
+        cores
+        as threads. The memory limit of a task is 90 % of the machine's memory.
+        """
         if options.address:
             raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")
         device = resolve_device(options.device)
@@ -155,15 +160,15 @@ class LocalEngine(Engine):
 
     @classmethod
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start the fork server that imports the modules of a preload (a named set of modules)."""
+        """Start the fork server that imports the modules in ``options.preloads[preload]``."""
         server_for(preload, options.preloads, options.n_threads).begin()
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Run a task in its own process as soon as a slot is free."""
+        """Queue a task, which runs in its own process, and return a future of its outcome."""
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:
-        """Terminate every running task with its process tree, and drop queued tasks."""
+        """Terminate all processes of running tasks, and remove waiting tasks from the queue."""
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._supervisor.close()
@@ -218,7 +223,6 @@ def _listen(
 
 
 def _take(inbox: Inbox, watch: Watch, on_message: Callable[[Any], None]) -> dict[str, Any] | None:
-    """Forward the messages that have arrived; return the content of the final message, or None if it is missing."""
     for kind, content in inbox.read():
         if kind == "end":
             end: dict[str, Any] = content

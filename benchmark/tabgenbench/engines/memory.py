@@ -1,4 +1,7 @@
-"""Memory of processes in bytes: the proportional set size (PSS), which counts a page shared by n processes as 1/n."""
+"""Memory of processes in bytes.
+
+The proportional set size (PSS) of a process counts a page of memory that n processes share as 1/n of a page.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _children = 0  # largest resident size of ended child processes until the last r
 
 
 def proportional(processes: Iterable[psutil.Process]) -> int:
-    """Return the sum of the proportional set sizes of processes; processes that have ended are skipped."""
+    """Return the sum of the proportional set sizes of the processes that still run."""
     total = 0
     for one in processes:
         with contextlib.suppress(psutil.Error):
@@ -37,7 +40,10 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
 
 
 def resident(processes: Iterable[psutil.Process]) -> int:
-    """Return the sum of the resident set sizes: an upper bound of the PSS that is a hundred times faster to read."""
+    """Return the sum of the resident set sizes of the processes that still run.
+
+    The sum is at least the sum of the proportional set sizes, and the kernel computes it a hundred times faster.
+    """
     total = 0
     for one in processes:
         with contextlib.suppress(psutil.Error):
@@ -51,7 +57,7 @@ def own_level() -> int:
 
 
 def reset_own_peak(*, level: bool) -> None:
-    """Start a new measurement of `own_peak`; with ``level``, the current size becomes its reference level."""
+    """Start a new measurement of `own_peak`; with ``level``, count from the current resident size."""
     global _level, _children
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -61,21 +67,24 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return the peak size of this process or of an ended child process, minus the reference level of this process."""
+    """Return the peak resident size since the last `reset_own_peak`, minus the resident size at the last ``level``.
+
+    The peak is the largest size of this process or of a child process that has ended.
+    """
     children = _children_peak()
     return max(0, _status_bytes("VmHWM") - _level, children - _level if children > _children else 0)
 
 
 @lru_cache(maxsize=1)
 def machine_memory() -> int:
-    """Return the memory for all processes: the machine's memory, or the control group's limit if that is lower."""
+    """Return the memory of the machine, or the memory limit of the control group if the limit is lower."""
     total = int(psutil.virtual_memory().total)
     limit = group_limit()
     return total if limit is None else min(total, limit)
 
 
 def group_limit(root: Path = Path("/")) -> int | None:
-    """Return the lowest memory limit of this process's control group and its parent groups, or None without a limit.
+    """Return the lowest memory limit of this process's control group and its parents; None if there is no limit.
 
     Args:
         root: folder that contains ``proc`` and ``sys``.
@@ -90,7 +99,7 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """For each control-group hierarchy that limits memory, yield its folder, limit file and this process's group."""
+    """Yield folder, file name of the limit, and group of this process, for control groups of version 2 and 1."""
     places = {"": Path(), "memory": Path()}  # group by controller, which is empty in version 2
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
@@ -103,7 +112,7 @@ def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
 
 
 def kernel_kills() -> int:
-    """Return how many processes the kernel has killed since boot because memory was exhausted."""
+    """Return how many processes the kernel has killed since boot because memory was full."""
     with contextlib.suppress(OSError, StopIteration, IndexError, ValueError):
         lines = Path("/proc/vmstat").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])

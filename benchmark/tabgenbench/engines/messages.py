@@ -1,6 +1,6 @@
-"""Messages from a worker to its supervisor, sent through a pipe.
+"""Messages that a worker process sends through a pipe to the supervisor, which runs tasks.
 
-Invalid data in the pipe never makes the supervisor wait forever.
+If other code writes invalid data to the pipe, the supervisor gets an exception instead of waiting forever.
 """
 
 from __future__ import annotations
@@ -21,21 +21,18 @@ CHUNK_BYTES = 2**20
 
 
 class TornMessage(Exception):
-    """The received bytes are not a message, because other code wrote to the pipe or unpickling failed."""
+    """The received bytes are not a message: other code wrote to the pipe, or unpickling failed."""
 
 
 class Outbox:
-    """The worker's end of the message pipe, given as a file descriptor. Threads may share it."""
+    """The end of the pipe to which a worker writes; threads may share an object."""
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any) -> None:
-        """Send one message.
-
-        If the content of a message cannot be pickled, raise the error of pickle and send nothing.
-        """
+        """Send one message. If the content cannot be pickled, raise the error of pickle and send nothing."""
         data = pickle.dumps((kind, content), protocol=pickle.HIGHEST_PROTOCOL)
         left = memoryview(HEADER.pack(len(data)) + data)
         with self._lock:
@@ -44,7 +41,7 @@ class Outbox:
 
 
 class Inbox:
-    """The supervisor's end of the message pipe."""
+    """The end of the pipe from which the supervisor reads."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -52,7 +49,7 @@ class Inbox:
         os.set_blocking(connection.fileno(), False)
 
     def read(self) -> list[tuple[str, Any]]:
-        """Return all complete messages that have arrived; do not wait for further ones.
+        """Return all complete messages that have arrived, without waiting.
 
         Raises:
             EOFError: the other end is closed and all data was read.
@@ -89,7 +86,6 @@ class Inbox:
 
 
 def _readable(value: Any) -> Any:
-    """Return a copy of a value in which every string can be encoded: unpaired surrogates become escape sequences."""
     if isinstance(value, str):
         return str.encode(value, "utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Numerical settings of a process: number of threads of its libraries, and treatment of denormal numbers."""
+"""Numerical settings of a process: threads of libraries and treatment of denormal numbers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def limit_threads(threads: int) -> None:
 
 
 def flush_denormals() -> None:
-    """Treat denormal numbers as 0 in this thread, because moments of an optimiser that are denormal slow every step.
+    """Treat denormal numbers as 0 in this thread.
 
-    `torch.set_flush_denormal` does the same. If torch is not imported, this function sets the processor's register
-    directly, so that NumPy results have equal bits in tasks with and without torch.
+    The moments of an optimiser can become denormal, and each training step is then slow.
+
+    If torch is not imported, the function sets the processor's register directly. NumPy then computes equal bits in
+    tasks with and without torch.
     """
     if "torch" not in sys.modules and platform.machine() == "x86_64":
         state = bytearray(float_environment())
@@ -43,14 +45,14 @@ def flush_denormals() -> None:
 
 
 def float_environment() -> bytes:
-    """Return the floating-point environment of this thread (rounding, denormals) in the format of the C library."""
+    """Return the modes of rounding and denormals of this thread, in the format of the C library."""
     state = ctypes.create_string_buffer(FENV_BYTES)
     _libm().fegetenv(state)
     return state.raw
 
 
 def set_float_environment(state: bytes) -> None:
-    """Restore a floating-point environment returned by `float_environment`."""
+    """Restore modes of this thread that `float_environment` returned."""
     _libm().fesetenv(ctypes.create_string_buffer(state, FENV_BYTES))
 
 

@@ -1,4 +1,4 @@
-"""Finds missing packages of the optional extras of TabGenBench, without importing them."""
+"""Search for packages that an optional extra of TabGenBench requires and that are not installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROJECT = "tabgenbench"  # the distribution that declares the extras
 
 @cache
 def missing_packages(extra: str) -> tuple[str, ...]:
-    """Return the packages of an optional extra that are not installed in any version."""
+    """Return the packages of an optional extra that are not installed; versions are not checked."""
     try:
         required = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:  # TabGenBench runs from its sources and is not installed

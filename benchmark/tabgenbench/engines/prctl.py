@@ -1,4 +1,4 @@
-"""Process settings of the Linux kernel: see prctl(2)."""
+"""Two settings of a process by the Linux kernel; see the manual page prctl(2)."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def end_with_parent() -> None:
 
 
 def become_subreaper(*, on: bool = True) -> None:
-    """Make this process, instead of process 1, the parent of descendants whose own parent ends."""
+    """Make this process the new parent of all descendants whose parent ends (instead of process 1)."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))

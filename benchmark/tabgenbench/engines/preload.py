@@ -1,4 +1,7 @@
-"""The last module that a fork server imports; its work is done once instead of in every forked task process."""
+"""Last import of a fork server.
+
+The import finds the loaded numerical libraries and freezes the garbage collector, so that task processes need not.
+"""
 
 from __future__ import annotations
 

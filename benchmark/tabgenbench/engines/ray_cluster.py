@@ -1,4 +1,4 @@
-"""Connection to a Ray cluster, which exists or is started on this machine, and the resources of its nodes."""
+"""Connection to an existing Ray cluster or to a Ray that is started here, and the resources of its machines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of a cluster: Ray's node id, host name, and resources (memory in bytes)."""
+    """A machine (node) of a cluster: Ray's node id, host name, and resources (memory in bytes)."""
 
     id: str
     host: str
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Offer:
-    """Resources that a cluster offers to a run: the device, and how many cells (trainings) can run at once."""
+    """Resources of a cluster: the kind of device, and how many tasks can run at the same time (``slots``)."""
 
     device: str
     slots: int
@@ -57,9 +57,9 @@ class Cluster:
     """A connection to Ray.
 
     Args:
-        address: ``host:port`` or ``auto``; None starts Ray on this machine for this process.
-        cpus: number of cores that Ray may allocate if it is started here.
-        gpus: GPUs that Ray may allocate if it is started here, named as in CUDA_VISIBLE_DEVICES.
+        address: ``host:port`` of the cluster, or ``auto``. With None, Ray is started on this machine.
+        cpus: number of cores that a Ray on this machine may use.
+        gpus: GPUs that a Ray on this machine may use, named as in CUDA_VISIBLE_DEVICES.
 
     Raises:
         ConfigError: Ray is not installed, or no cluster answers at the address.
@@ -79,7 +79,7 @@ class Cluster:
                 self._connect(address)
 
     def nodes(self) -> list[Node]:
-        """Return the live machines of the cluster."""
+        """Return the machines of the cluster that are alive."""
         return [
             Node(
                 id=one["NodeID"],
@@ -93,7 +93,7 @@ class Cluster:
         ]
 
     def close(self) -> None:
-        """Disconnect from the cluster. Stop a Ray instance that was started by this object, and remove its files."""
+        """Disconnect from the cluster. If this object has started Ray, stop Ray and remove its files."""
         if self._is_ours:
             self.ray.shutdown()
         if self._folder is not None:
@@ -142,7 +142,13 @@ def import_ray() -> Any:
 
 
 def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: int) -> dict[str, int]:
-    """Return how many tasks of ``threads`` threads each node can run at the same time, by node id.
+    """Return how many tasks each node can run at the same time, by node id; nodes that can run none are left out.
+
+    Args:
+        nodes: the machines of the cluster.
+        threads: number of threads of each task. A task uses one core per thread.
+        device: ``cpu`` or ``cuda``.
+        slots_per_gpu: number of tasks that share a GPU.
 
     Raises:
         ConfigError: no node has ``threads`` cores.
@@ -165,16 +171,16 @@ def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: i
 
 
 def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int = 1) -> Offer:
-    """Return the resources of a cluster, or of this machine if ``address`` is None, for tasks of ``threads`` threads.
+    """Return the resources of a cluster, or of this machine if ``address`` is None.
 
     Args:
         address: as for `Cluster`.
-        threads: threads of a cell.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; a cluster assigns its GPUs itself and accepts no index.
-        slots_per_gpu: number of cells that share a GPU.
+        threads: number of threads of each task.
+        device: ``auto``, ``cpu``, ``cuda`` or, without a cluster, ``cuda:INDEX``. A cluster assigns its GPUs itself.
+        slots_per_gpu: number of tasks that share a GPU.
 
     Raises:
-        ConfigError: Ray is not installed or does not answer, or no node can run such a cell.
+        ConfigError: Ray is not installed or does not answer, or no node has enough cores for a task.
         DeviceError: the device does not exist.
     """
     if address is None:
@@ -196,7 +202,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
 
 
 def _knock(address: str) -> None:
-    """Raise `ConfigError` if no program listens at a network address. Ray itself would try to connect for minutes."""
+    """Raise `ConfigError` if no program listens at an address, because Ray would try to connect for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -215,7 +221,6 @@ def _knock(address: str) -> None:
 
 
 def _folder_of_ray() -> str:
-    """Return a folder for the files of a Ray instance that is started on this machine."""
     folder = short_scratch()
     if len(str(folder / "r12345678")) <= LONGEST_FOLDER:
         return tempfile.mkdtemp(prefix="r", dir=folder)
@@ -223,10 +228,7 @@ def _folder_of_ray() -> str:
 
 
 def last_line(error: object) -> str:
-    """Return the last line of an error message.
-
-    Error messages of Ray contain a traceback, whose last line is the cause.
-    """
+    """Return the last line of an error message; in Ray's messages, which contain a traceback, it is the cause."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 
@@ -238,7 +240,6 @@ def _first_line(error: object) -> str:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Restore this process's SIGTERM handler, which Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The Ray engine: a Ray task runs the supervisor of `local` on its node, with the same limits and records."""
+"""The engine ``ray``, which runs each task with the `Supervisor` of the engine ``local`` on a node of a cluster."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ LEAVE_SECONDS = 10.0
 class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process runs its tasks with one `Supervisor`, as the engine `local` does. Retries by Ray are
-    disabled. If a worker or node is lost, this engine itself, not Ray, submits the task again, so that messages of
-    different attempts do not mix. Without ``address``, Ray is started on this machine, and `close` stops it. The option
-    ``memory`` is the maximum that Ray reserves for a task.
+    Every Ray worker process runs its tasks with one `Supervisor`, as the engine ``local`` does. Retries by Ray are
+    disabled, because Ray would mix the messages of two attempts. If a worker or node is lost, this engine submits the
+    task
+    again. Without ``address``, the engine starts Ray on this machine, and `close` stops Ray. Ray reserves at most the
+    ``memory`` of the options for a task.
 
     Raises:
         ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
@@ -74,18 +75,18 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults for a cluster; ``workers`` is the number of tasks that fit on all nodes."""
+        """Return the options with an existing device, one thread and as many workers as fit on all nodes by default."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
         return replace(options, device=offer.device, threads=threads, workers=options.workers or offer.slots)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Run a task on a node as soon as a slot is free; all messages arrive before the future is done."""
+        """Queue a task, which runs on a node, and return a future of its outcome."""
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:
-        """Terminate running tasks, remove this run's files from the nodes, and stop a Ray that was started here."""
+        """Terminate running tasks, remove the run's files from the nodes, and stop Ray if this engine started it."""
         if self._closed:
             return
         self._closed = True
@@ -153,7 +154,7 @@ class RayEngine(Engine):
                 on_message(content)
 
     def _losses(self) -> tuple[type[Exception], ...]:
-        """Return Ray's error types that mean a lost worker or node, not a failed task."""
+        """Return the exceptions of Ray for a lost worker or node; a failed task raises others."""
         errors = self._ray.exceptions
         return (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError, errors.ObjectLostError)
 
@@ -168,7 +169,6 @@ class RayEngine(Engine):
         return resources
 
     def _write_probe(self, folder: Path) -> Path:
-        """Create a folder in the store that every node must be able to see."""
         try:
             folder.mkdir(parents=True)
             self._folder = folder
@@ -180,7 +180,7 @@ class RayEngine(Engine):
         return folder
 
     def _check(self, nodes: Sequence[Node]) -> None:
-        """Raise an error if a node does not see the store or has other package versions than this machine."""
+        """Raise an error if a node cannot use the store or has other package versions than this machine."""
         here = describe_environment(threads=self._job.threads)
         for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
             if not isinstance(report, Report):
@@ -201,7 +201,7 @@ class RayEngine(Engine):
     def _on_nodes(
         self, function: Callable[[Any], Any], argument: Any, nodes: Sequence[Node], *, seconds: float
     ) -> list[tuple[Node, Any]]:
-        """Call a function once on each node; return the results, or the errors of Ray."""
+        """Call a function once on each node; return its result or the raised exception for each node."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remote = self._ray.remote(num_cpus=0, max_retries=1)(function)
@@ -221,16 +221,16 @@ class RayEngine(Engine):
 
 
 def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> int | None:
-    """Return the memory in bytes that Ray reserves for a task, or None.
+    """Return the memory in bytes that Ray reserves for a task, or None if the task has no limit.
 
     Args:
-        limits: limits of the task. The memory limit of a preflight check may exceed ``memory``, because imports need
-            memory too.
-        memory: memory limit of a cell in bytes, as set by the user, or None.
-        nodes: nodes of the cluster; nodes with too few cores, such as a head node that runs no tasks, are ignored.
+        limits: limits of the task. The memory limit of a check before training may be above ``memory``, because imports
+            need memory too.
+        memory: memory limit that the user has set, in bytes, or None.
+        nodes: nodes of the cluster. Nodes with too few cores are ignored.
 
     Raises:
-        ConfigError: no node has enough memory. Without this error, Ray would wait for such a node.
+        ConfigError: no node has enough memory. Ray itself would wait forever for a node with enough memory.
     """
     if limits.memory is None:
         return None
@@ -245,9 +245,9 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
 
 
 def _own_attempt(task: Task, *, number: int) -> Task:
-    """Return a copy of a task for one attempt; each attempt writes to its own folder.
+    """Return a copy of a task that writes to its own folder.
 
-    A node that seems lost may still be writing. The node's files must not mix with the files of the next attempt.
+    A node that seems lost may still write, and its files must not mix with the files of the next attempt.
     """
     if task.writes is None:
         return task

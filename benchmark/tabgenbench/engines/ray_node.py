@@ -1,7 +1,6 @@
-"""The part of the Ray engine that runs on a node: check the store, copy splits to local disk, run tasks.
+"""Code of the Ray engine that runs on a node, in Ray's worker processes.
 
-This module runs inside Ray's worker processes. Each task is a Python generator: it yields the messages of
-the task as they arrive, then its outcome.
+The code checks the store, copies the data of splits to the local disk and runs tasks.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Job:
-    """Information about a run that each node receives.
+    """Settings of a run, which the engine sends to each node.
 
     Attributes:
         token: a random name of the run.
-        probe: folder in the store with a file ``token`` that contains the token; None to skip the check of the store.
-        host: name of the runner's machine.
-        threads: threads of a cell.
-        folder: working folder of the runner.
-        paths: import paths of the runner.
-        preloads: modules to import before a task starts, by name, as in `EngineOptions`.
+        probe: folder in the store whose file ``token`` contains the random name. With None, the store is not checked.
+        host: name of the machine that started the run.
+        threads: number of threads of each task.
+        folder: working folder of the process that started the run.
+        paths: import paths (``sys.path``) of the process that started the run.
+        preloads: lists of modules, by name, as in `EngineOptions`.
     """
 
     token: str
@@ -61,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """Description of a node: host name, Python version, package versions, and its problem, if any."""
+    """Description of a node: host name, Python version, package versions, and a problem of the node, if any."""
 
     host: str
     python: str
@@ -70,7 +69,7 @@ class Report:
 
 
 def look_around(job: Job) -> Report:
-    """Check that this node can read and write the run's store; report the versions of its packages."""
+    """Return a description of this node, with the problem if the node cannot read and write the store."""
     environment = describe_environment(threads=job.threads)
     problem = ""
     try:
@@ -81,9 +80,9 @@ def look_around(job: Job) -> Report:
 
 
 def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
-    """Run a task under this process's supervisor; yield ``("message", m)`` for each message, then ``("outcome", o)``.
+    """Run a task; yield ``("message", m)`` for each message, then ``("outcome", o)``.
 
-    Ray cancels a task with an interrupt, which stops the task cleanly.
+    If Ray cancels the task, all processes of the task are killed.
 
     Raises:
         StoreError: this node cannot read the store.
@@ -116,7 +115,10 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
 
 
 def near_copy(folder: Path, scratch: Path) -> Path:
-    """Copy a folder below ``scratch``, once for all processes of a node; return the given folder if copying fails."""
+    """Return a copy of a folder below ``scratch``, or the folder itself if copying fails.
+
+    The processes of a node share one copy.
+    """
     copies = scratch / "splits"
     final = copies / folder.name
     try:
@@ -136,13 +138,13 @@ def near_copy(folder: Path, scratch: Path) -> Path:
 
 
 def leave_node(token: str) -> None:
-    """Remove the files of a run that lie on this node outside the store."""
+    """Remove all files of a run on this node that are not in the store."""
     _remove(_folder(token))
 
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Prepare this process for a run's tasks, once, and return the supervisor that runs them."""
+    """Prepare this process for the tasks of a run at the first call, and return the supervisor that runs them."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
@@ -164,7 +166,7 @@ def _enter(job: Job) -> Any:
 
 @contextlib.contextmanager
 def _placed(task: Task, job: Job) -> Iterator[Task]:
-    """Adapt a task to this node: GPU, memory limit, local copies of its folders, and a writable log file."""
+    """Yield the task with the GPU, memory limit, copied folders and log file of this node."""
     changes: dict[str, Any] = {}
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     if gpus is not None:
@@ -189,9 +191,8 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray's worker process notices by itself that Ray has ended only if
-            orphans become children of process 1. Under Slurm, systemd or in a container, orphans do not become children
-            of process 1.
+        InterruptedError: Ray on this node has ended. Ray itself does not detect this under Slurm, systemd or in a
+            container, because it waits until process 1 is its parent.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):
@@ -227,7 +228,6 @@ def _check_store(job: Job) -> None:
 
 
 def _folder(token: str) -> Path:
-    """Return the folder on this node's own disk for the files of a run."""
     root = os.environ.get("TMPDIR", "/tmp")
     return Path(root if os.path.isdir(root) else "/tmp") / f"{PREFIX}-{os.getuid()}-{token}"
 
@@ -236,7 +236,7 @@ _held: list[IO[str]] = []
 
 
 def _hold(folder: Path) -> None:
-    """Create a run's folder on this node, and lock it for as long as this process lives."""
+    """Create a run's folder on this node, and lock the folder until this process ends."""
     for other in folder.parent.glob(f"{PREFIX}-{os.getuid()}-*"):
         _sweep(other)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -246,7 +246,6 @@ def _hold(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove a run's folder on this node if all processes that used it have ended."""
     with contextlib.suppress(OSError):
         if time.time() - folder.stat().st_mtime < IDLE_SECONDS:  # another process may be about to lock it
             return

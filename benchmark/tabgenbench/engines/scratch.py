@@ -1,4 +1,7 @@
-"""Temporary folders of a process; they are removed when it ends, or by a later process if it was killed."""
+"""Temporary folders of a process.
+
+A process removes its folders when it ends. If a process was killed, a later process removes them.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ LONGEST_FOR_SOCKETS = 60  # socket addresses have at most 108 characters
 
 
 def new_scratch() -> Path:
-    """Return an empty folder in the temporary folder of this process. The caller removes it."""
+    """Return a new, empty temporary folder, which the caller removes."""
     return Path(tempfile.mkdtemp(dir=_own_folder(tempfile.gettempdir(), os.getpid())))
 
 
 def short_scratch() -> Path:
-    """Return a folder whose path is short enough for sockets; it is removed when this process ends."""
+    """Return the temporary folder of this process; its path is short enough for sockets."""
     root = tempfile.gettempdir()
     return _own_folder(root if len(root) <= LONGEST_FOR_SOCKETS else "/tmp", os.getpid())
 
@@ -68,7 +71,6 @@ def _remove(folder: Path, pid: int) -> None:
 
 
 def _sweep(root: Path) -> None:
-    """Remove temporary folders of this user on this machine whose processes have ended."""
     for folder in root.glob(f"{PREFIX}-{_host()}-*-*"):
         pid = folder.name.split("-")[2]
         try:
@@ -81,6 +83,6 @@ def _sweep(root: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Return a short name of this machine and of the process-id namespace, which differs between containers."""
+    """Return a short name of this machine and container. Process ids are unique only inside a container."""
     name = f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
     return hashlib.sha256(name.encode()).hexdigest()[:6]

@@ -11,7 +11,7 @@ __all__ = ["environment_variables"]
 
 @contextlib.contextmanager
 def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables of this process, and restore the previous values at the end."""
+    """Set environment variables for a ``with`` block, and restore the previous values afterwards."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""Monitoring of one task: time, memory, and why the task ended."""
+"""Class `Watch`, which measures the time and memory of a task and finds out why the task ended."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ LOG_BYTES = 16 * 2**20  # a larger log is truncated to its tail
 
 
 class Watch:
-    """Monitors the time and memory of the process tree below a keeper (the parent process of a worker).
+    """Measures the time and memory of one task, and creates the `Outcome`.
 
     Args:
-        pid: process id of the keeper.
-        task: the task that the keeper's worker runs.
+        pid: process id of the keeper, the parent of the task's worker process. The processes below the keeper are
+            measured.
+        task: the task.
     """
 
     def __init__(self, pid: int, task: Task) -> None:
@@ -46,7 +47,7 @@ class Watch:
         self._kernel_kills = kernel_kills()
 
     def enter(self, message: Mark) -> None:
-        """Begin a phase of the task, or continue an earlier one."""
+        """Record the end of the current phase and the start of the phase that ``message`` announces."""
         now = time.monotonic()
         usage = self._phases[self._phase]
         usage.seconds += now - self._entered
@@ -58,7 +59,7 @@ class Watch:
             self._highest_resident = 0
 
     def look(self) -> Outcome | None:
-        """Measure the time and memory of the task; return its outcome if a limit is exceeded."""
+        """Measure the time and memory of the task; return its outcome if a limit is exceeded, else None."""
         limits, spent = self.task.limits, self._seconds()
         is_late = limits.timeout is not None and spent > limits.timeout
         if is_late or time.monotonic() >= self._next_look:
@@ -75,14 +76,17 @@ class Watch:
         return None
 
     def finished(self, content: dict[str, Any]) -> Outcome:
-        """Return the outcome of a task from the final message of its process."""
+        """Return the outcome of a task whose worker has sent a final message with this content."""
         self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
         return self.ended(**content)
 
     def crashed(self, wait_status: int | None) -> Outcome:
-        """Return the outcome ``crashed`` of a task whose process ended without a final message."""
+        """Return the outcome of a task whose worker ended without a final message.
+
+        The status is ``crashed``, or ``out_of_memory`` if the kernel killed the worker because memory was full.
+        """
         if wait_status is None:
             closed = "the task closed its message pipe before it returned a result"
             killed = "the task killed its keeper process"
@@ -115,7 +119,7 @@ class Watch:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
     def _look_at_size(self, *, exactly: bool) -> None:
-        """Measure the resident size; if it has risen or ``exactly`` is true, also measure the proportional set size."""
+        """Measure the resident size; on request or after a rise, also measure the slower proportional size."""
         before = time.thread_time()
         tree = self._tree()
         size = resident(tree)
@@ -148,7 +152,7 @@ class Watch:
         return []
 
     def _number_of_forks(self, tree: list[psutil.Process]) -> int:
-        """Return the number of processes with the same command line as the keeper, which are forks of it."""
+        """Count the forks of the keeper. Forks have the same command line as the keeper."""
         same = 0
         with contextlib.suppress(psutil.Error):
             command = self._keeper.cmdline() if self._keeper is not None else []
@@ -158,10 +162,7 @@ class Watch:
         return max(1, same)
 
     def _keeper_lives(self) -> bool:
-        """Return whether the keeper runs.
-
-        Wait briefly until a dying keeper has ended, because its files are closed shortly before it ends.
-        """
+        """Return whether the keeper runs; if it is about to end, wait until it has ended."""
         deadline = time.monotonic() + ENDING_SECONDS
         with contextlib.suppress(psutil.Error):
             while self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE:
@@ -187,7 +188,6 @@ class Watch:
 
 
 def _name_of_signal(number: int) -> str:
-    """Return the name of a signal. Most real-time signals have no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

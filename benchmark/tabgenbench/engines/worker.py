@@ -1,4 +1,4 @@
-"""The worker: the process that runs a task."""
+"""The process that runs one task (the worker)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Send = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Given:
-    """Data that a keeper (parent process) sends to a worker, which is the process of a task.
+    """Data that a keeper (parent process) sends to a worker (the process that runs one task).
 
     Attributes:
         task: the pickled task; unpickling may import a plugin.
         log: file for the output of the process.
         scratch: folder for temporary files of the process.
-        environment: environment variables, set before the task is unpickled.
-        path: import paths.
-        folder: the working folder.
+        environment: environment variables, which are set before the task is unpickled.
+        path: import paths (``sys.path``).
+        folder: working folder of the process.
     """
 
     task: bytes
@@ -48,9 +48,9 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that announces the start of a phase.
+    """Return the message that announces the start of a phase, with the peak memory of the previous phase.
 
-    With ``measure``, the memory of the phase is measured relative to its start.
+    With ``measure``, the memory of later phases is counted from the current size of the process.
     """
     peak = own_peak()
     reset_own_peak(level=measure)
@@ -58,7 +58,7 @@ def mark(phase: str, *, measure: bool = False) -> Mark:
 
 
 def flush_output() -> None:
-    """Flush the output streams. A plugin may have closed or replaced the standard streams, so errors are ignored."""
+    """Flush the output streams. Errors are ignored, because a plugin may have closed the streams."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -68,9 +68,9 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
     """Run a task, then end the process. This function is the first code that a worker runs.
 
     Args:
-        given: the pickled task and settings of its process.
-        messages: file descriptor to which the task's messages are written.
-        mask: signals that are blocked while the plugin runs.
+        given: the pickled task and the settings of the process.
+        messages: file descriptor of the pipe for the messages of the task.
+        mask: signals that are blocked while the task runs.
     """
     code: Any = 1
     outbox, worker = Outbox(messages), os.getpid()
@@ -91,7 +91,7 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
 
 def _say_last(words: str, outbox: Outbox | None) -> None:
-    """Print the argument of `sys.exit`; with an outbox (message pipe), also send it to the runner."""
+    """Print the argument of `sys.exit`, and send it to the supervisor if ``outbox`` is given."""
     with contextlib.suppress(Exception):  # a plugin may have closed the streams
         print(words, file=sys.stderr)
     flush_output()
@@ -102,7 +102,7 @@ def _say_last(words: str, outbox: Outbox | None) -> None:
 
 
 def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
-    """Isolate this process: own session, signal handlers, files and temporary folder."""
+    """Separate this process from its parent: session, signals, open files, folders and environment variables."""
     os.setsid()
     for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(one, signal.SIG_DFL)
@@ -130,7 +130,7 @@ def _do(task: Task, send: Send) -> None:
 
 
 def end_content(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
-    """Run a task's function in this process; return its final message: status, value, memory, packages."""
+    """Run the function of a task in this process; return the content of the final message."""
     content = _call(task, send)
     content["peak_memory"] = own_peak()
     content["gpu"], content["packages"] = _gpu_name(), imported_versions()
@@ -147,7 +147,7 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return status, reason and traceback for an error of a plugin; the reason of a failure begins with ``where``."""
+    """Return status, reason and traceback for an error of a plugin; ``where`` begins the reason of a failure."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -171,7 +171,6 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 def _redirect_streams(log: Path) -> None:
-    """Use an empty standard input, because the inherited one belongs to the runner, and write output to the log."""
     handle = os.open(os.devnull, os.O_RDONLY)
     os.dup2(handle, 0)
     if handle != 0:
@@ -188,7 +187,7 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close all inherited files except the message pipe, because writing to them could break the parent processes."""
+    """Close all inherited files except the message pipe, because the parent processes use them."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):

@@ -38,24 +38,25 @@ def adapt(
     """Return a generator class for a model with ``fit(DataFrame)`` and ``sample(n)``.
 
     The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
-    own scale. Whole numbers are int64, other numbers float64. A date is a whole number: units (days, hours, minutes or
-    seconds) since the column's origin. Gaps (missing values) of numeric columns are NaN, and whole numbers with gaps
-    are float64. A gap of a categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a
-    frame with the columns that ``fit`` got, in any order, and about n rows.
+    own scale. Whole numbers are int64; other numbers are float64. A date is the number of days, hours, minutes or
+    seconds since the origin that the schema states for the column. A missing value of a numeric column is NaN, so a
+    column of whole numbers with missing values is float64. A missing value of a categorical column is a separate
+    category, usually ``missing``. ``sample(n)`` must return a frame of about n rows with the columns that ``fit`` got,
+    in any order.
 
-    The model is never given conditions: it samples rows of any condition. Rows are sampled in several rounds and
-    matched to the requested conditions. After the last round, requested rows without a match get sampled rows of the
-    most similar condition (the one that shares the most column values). The record lists the requested rows without a
-    match as fallbacks. A condition without training rows is replaced by the nearest condition that has training rows.
+    The model does not get the requested conditions. It samples rows of any condition, in several rounds, and the
+    generator uses the rows that have a requested condition. If rows are still missing after the last round, the
+    generator uses rows of the condition that shares the most column values. The results record these rows as fallbacks.
+    For a condition without training rows, the generator uses the nearest condition that has some.
 
     Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
-    ``torch`` are seeded from the context; afterwards their states are restored. A model with its own fixed seed returns
-    the same rows in every round and for every synthetic table: leave the seed of the model unset.
+    ``torch`` are seeded from the context; afterwards their states are restored. Do not set a seed in the model, because
+    the model would then return the same rows in every round.
 
     Args:
-        make: creates the model: a class, or a function. The options are passed as keyword arguments.
+        make: class or function that returns the model. It gets the options as keyword arguments.
         name: name of the generator on the command line.
-        card: card of the generator, or only the card's summary as text.
+        card: description of the generator, or one sentence that becomes the summary of the description.
         makes: kinds of columns that the model generates.
         libraries: modules that the model imports, as for `Generator`.
         options: options of the model, a subclass of `Options`.
@@ -63,8 +64,8 @@ def adapt(
 
     Returns:
         A generator class that belongs to the calling module. The name of the class is ``name`` in CamelCase
-        (``GaussianMixture`` for ``gaussian-mixture``): assign the class to a variable of that name, so that other
-        processes find it.
+        (``GaussianMixture`` for ``gaussian-mixture``). Assign the class to a variable with this name, because other
+        processes import the class by name.
     """
     caller = sys._getframe(1).f_globals.get("__name__", __name__)  # the class belongs to the module that adapts
     body = {
@@ -83,14 +84,14 @@ def adapt(
 
 
 class _Adapted(Generator):
-    """A generator that fits and samples a model of data frames; `adapt` sets its class attributes."""
+    """Base class of the generators that `adapt` makes; `adapt` sets the class attributes."""
 
     scale = "own"
     make: ClassVar[Callable[..., Any]]
     rounds: ClassVar[int]
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Create the model and fit it on the frame of the training rows."""
+        """Create the model and fit it to the training rows."""
         self._template, self._known = train.take([]), train.conditions
         options = {key: getattr(self.config, key) for key in type(self.config).model_fields}
         with _seeded(context, self.libraries):
@@ -98,7 +99,7 @@ class _Adapted(Generator):
             self._model.fit(_to_frame(train))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Sample rows in rounds until every requested condition has enough rows."""
+        """Return sampled rows with the requested conditions."""
         used, labels = conditions.astype(str), condition_labels(conditions)
         if conditions.shape[1]:
             used, replaced = nearest_known(conditions, self._known)
@@ -110,7 +111,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return sampled rows and, for each requested row, the position of the sampled row that is used."""
+        """Return all rows that the model sampled, and the position of the row chosen for each requested row."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -145,9 +146,9 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose the unused sampled rows that share the most column values with a requested condition.
+        """Choose sampled rows that share the most condition values with ``label``.
 
-        If all sampled rows are used, use rows again.
+        Unused rows are chosen first.
         """
         made, chosen, is_used = sampled
         columns = list(used.columns)
@@ -157,7 +158,6 @@ class _Adapted(Generator):
             chosen[place], is_used[row] = row, True
 
     def _rows(self, n: int) -> pd.DataFrame:
-        """Return rows from one call of the model's ``sample``, with every column of the table."""
         made = self._model.sample(n)
         where = f"plugin {self.name!r}: the model's sample({n})"
         if not isinstance(made, pd.DataFrame):
@@ -171,10 +171,7 @@ class _Adapted(Generator):
         return made[columns].reset_index(drop=True)
 
     def _to_table(self, made: pd.DataFrame, conditions: pd.DataFrame) -> Table:
-        """Convert sampled rows to a table with the requested conditions.
-
-        NaN becomes a gap in columns whose schema has gaps.
-        """
+        """Convert a frame of sampled rows to a table; NaN becomes a missing value if the schema allows it."""
         template, schema = self._template, self._template.schema
         values = np.empty((len(made), template.n_features), dtype=np.float32)
         for j, name in enumerate(template.features):
@@ -199,12 +196,11 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that only mark gaps of numeric features; the model gets NaN instead of these columns."""
+    """Return the columns that only mark missing values of numeric features; the model gets NaN instead."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 
 def _to_frame(table: Table) -> pd.DataFrame:
-    """Return a frame for the model: conditions and categories as text, numeric features as numbers with NaN at gaps."""
     schema, values = table.schema, table.dense()
     names = [*schema.conditions, *(n for n in schema.categorical_features if n not in _companions(schema))]
     columns: dict[str, Any] = {name: table.obs[name].astype(str).astype(object).to_numpy() for name in names}
@@ -218,7 +214,6 @@ def _to_frame(table: Table) -> pd.DataFrame:
 
 @contextmanager
 def _seeded(context: Context, libraries: tuple[str, ...]) -> Iterator[None]:
-    """Seed the global random generators for a ``with`` block, and restore their states afterwards."""
     states: Any = random.getstate(), np.random.get_state()
     with_torch = "torch" in sys.modules or "torch" in libraries
     random.seed(context.seed)

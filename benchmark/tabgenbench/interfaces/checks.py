@@ -1,8 +1,7 @@
 """Checks of plugin classes and of the values that plugins return.
 
-All code that calls plugins checks their classes and results with this module. `misfit` checks a class before use,
-`check_estimate` and `check_sample` check what a generator returns, and `score_draw` computes a metric and checks its
-result.
+`misfit` checks a class before use. `check_estimate` and `check_sample` check what a generator returns. `score_draw`
+computes a metric and checks the result.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ BASES: dict[Kind, type] = {
 
 
 def misfit(kind: Kind, found: type) -> str:
-    """Return in one sentence why a class cannot be a plugin of a kind (such as a metric), or '' if it can."""
+    """Return why a class cannot be a plugin of this kind (such as a metric), or '' if the class is valid."""
     base, where = BASES[kind], f"{found.__module__}:{found.__qualname__}"
     if not issubclass(found, base):
         return f"{where} is not a {base.__name__}; derive it from tabgenbench.{base.__name__}"
@@ -137,7 +136,6 @@ def _wrong(found: type, name: str, fits: Callable[[Any], bool], expected: str) -
 
 
 def _unrecordable(name: str, value: Card | ScoreSpec) -> str:
-    """Return why a card or a score specification cannot be written to a record, or an empty string if it can."""
     for extra in value.model_extra or {}:
         return f"{name} has an unknown field {extra!r}{did_you_mean(extra, type(value).model_fields)}"
     try:
@@ -152,7 +150,6 @@ def _are_specs(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """Return the ``repr`` of a value on one line of at most 80 characters."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # the __repr__ of a plugin's object may raise
@@ -187,7 +184,7 @@ def check_makes(kind: type[Generator], schema: Schema) -> None:
 
 
 def check_draws(kind: type[Generator], draws: int) -> None:
-    """Raise `Unsupported` if a generator cannot be used in a suite with this number of synthetic tables (draws)."""
+    """Raise `Unsupported` if a generator cannot be used in a suite with ``draws`` synthetic tables per training."""
     if draws and not kind.samples:
         raise Unsupported(f"only embeds rows, and the suite has draws = {draws}; run it in a suite with draws = 0")
     if not draws and not issubclass(kind, (Embedder, LabelPredictor)):
@@ -200,15 +197,15 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
     Args:
         synthetic: the value returned by the plugin.
         conditions: the requested conditions, shape (n_rows, n_conditions).
-        like: the training rows passed to the generator; the sample must have their features, categories and scale.
+        like: the training rows of the generator. The sample must have the same features, categories and scale.
         plugin: name of the plugin, for the message.
 
     Returns:
-        The sampled rows. At gaps (missing values), their values are replaced by the values that ``like`` has at gaps.
+        The sampled rows. Where a value is missing, ``X`` contains the placeholder of ``like``.
 
     Raises:
-        PluginError: the value is not a table, contains non-finite values or a category that no training row has, or
-            has wrong rows, features, scale, dtype or conditions.
+        PluginError: the value is not a table; a number is not finite; a category occurs in no training row; or the
+            rows, features, scale, dtype or conditions are not those requested.
     """
     where = f"plugin {plugin!r}: sample()"
     if not isinstance(synthetic, Table):
@@ -243,10 +240,6 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
 
 
 def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
-    """Return the categorical features of sampled rows, coded with the categories of the training rows.
-
-    The result is None if the table has no categorical features.
-    """
     checked: dict[str, pd.Categorical] = {}
     for name in like.schema.categorical_features:
         if name not in synthetic.obs:
@@ -263,7 +256,6 @@ def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFra
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
-    """Return values in which each gap (missing value) has the placeholder that the training rows have at gaps."""
     gaps = like.schema.numeric_gaps()
     if categories is None or not gaps:
         return values
@@ -280,7 +272,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
     """Compute one metric on one synthetic table and check the returned scores.
 
     Raises:
-        Unsupported: the metric declines the table, or a requirement of the metric is missing.
+        Unsupported: the metric does not support the table, or a requirement of the metric is missing.
         PluginError: the metric returned an invalid result.
     """
     check_requirements(metric, evaluation)
@@ -290,7 +282,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
 
 
 def check_result(metric: Metric, result: Result) -> None:
-    """Raise `PluginError` unless every declared score is either finite and in its range or undefined with a reason."""
+    """Raise `PluginError` unless each declared score is finite and in range, or undefined with a reason."""
     where = f"metric {metric.name!r}"
     declared = {spec.name: spec for spec in metric.scores}
     returned = {*result.scores, *result.undefined}
@@ -316,7 +308,7 @@ def check_result(metric: Metric, result: Result) -> None:
 
 
 def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) -> None:
-    """Raise `Unsupported` with the reason if a requirement of the metric is missing."""
+    """Raise `Unsupported`, with the reason, if a requirement of the metric is missing."""
     schema = evaluation.test.schema
     present = {
         "conditions": bool(schema.conditions),

@@ -1,4 +1,4 @@
-"""Checks of the contract (required behaviour) of generators and metrics on small tables, for `plugin check` and tests.
+"""Checks on small tables that plugins obey their contract, for the command ``plugin check`` and for tests.
 
 from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
@@ -45,27 +45,29 @@ FEW = 25  # rows requested for the condition with one training row
 
 @dataclass(frozen=True)
 class Check:
-    """The check of one clause of the contract, with the reason if the clause is violated."""
+    """Result of checking one rule (clause) of the contract; ``reason`` is empty if the rule is satisfied."""
 
     title: str
     reason: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether the clause is satisfied."""
+        """Whether the rule is satisfied."""
         return not self.reason
 
 
 def failures(checks: Iterable[Check]) -> list[str]:
-    """Return ``title: reason`` of each violated clause."""
+    """Return ``title: reason`` of each violated rule."""
     return [f"{check.title}: {check.reason}" for check in checks if not check.ok]
 
 
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
-    """Check a generator on small tables on the CPU, with several fits and samples.
+    """Train and sample a generator several times on small tables, and return the results of all checks.
 
-    A generator that accepts only tables of counts is checked on a table of counts. A generator that makes categorical
-    features is also checked on a mixed table and on a table that has only categories.
+    The checks run on the CPU.
+
+    A generator that accepts only counts is checked on a table of counts. A generator of categorical features is also
+    checked on a mixed table (numeric and categorical features) and on a table of categorical features only.
 
     Args:
         kind: the plugin class.
@@ -114,10 +116,12 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 
 
 def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
-    """Check a metric on small tables on the CPU, with several computations.
+    """Compute a metric several times on small tables, and return the results of all checks.
 
-    The table has numeric features; a metric that declines it is checked on a mixed table or on counts instead. A metric
-    may decline mixed tables and tables that have only categories, but it must give a reason.
+    The checks run on the CPU.
+
+    The first table has numeric features only. If the metric does not support it, a mixed table or a table of counts is
+    used. A metric need not support mixed or categorical tables, but it must give the reason.
 
     Args:
         kind: the plugin class.
@@ -147,7 +151,7 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
 
 def _numeric_split(kind: type[Generator]) -> KitSplit:
-    """Return the numeric table on which a generator is checked, or the count table if it supports only counts."""
+    """Return the numeric table for the checks, or the count table if the generator supports only counts."""
     numbers = make_kit_split(kind.scale)
     try:
         kind.supports(numbers.train.schema, numbers.train.n_rows, numbers.train.n_features)
@@ -164,11 +168,11 @@ def _numeric_split(kind: type[Generator]) -> KitSplit:
 
 
 class _Broken(Exception):
-    """A generator or metric violates a clause of its contract; the message explains how."""
+    """A plugin violates a rule of its contract; the message explains how."""
 
 
 def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
-    """Check the clauses of a contract in order; stop after a clause that raises `Unsupported`."""
+    """Run the checks in order, and stop after a check that raises `Unsupported`."""
     checks: list[Check] = []
     for title, clause in clauses:
         reason = ""
@@ -198,13 +202,13 @@ def _check_options(config: type[Options]) -> None:
 
 
 class _Subject:
-    """The generator whose contract is checked; each method checks one clause."""
+    """The generator under test; most methods check one rule each."""
 
     def __init__(self, kind: type[Generator], config: Options, split: KitSplit) -> None:
         self.kind, self.config, self.split = kind, config, split
 
     def fitted(self) -> Generator:
-        """Return a generator that was just trained, always with the same seed."""
+        """Train a new generator with a fixed seed, and return it."""
         train, validation = self.split.train, self.split.validation
         generator = self.kind(self.config)
         tensors = upload(train, validation, "cpu")
@@ -212,7 +216,7 @@ class _Subject:
         return generator
 
     def sampled(self, generator: Generator, conditions: pd.DataFrame, *, seed: int = 2) -> Table:
-        """Return checked rows."""
+        """Sample rows, check and return them."""
         made = generator.sample(conditions.copy(), SampleContext(device="cpu", seed=seed))
         return check_sample(made, conditions, like=self.split.train, plugin=self.kind.name)
 
@@ -301,7 +305,7 @@ class _Subject:
 
 
 class _Yardstick:
-    """The metric whose contract is checked; each method in the list of clauses checks one clause."""
+    """The metric under test; most methods check one rule each."""
 
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split
@@ -314,7 +318,7 @@ class _Yardstick:
         self.shuffled = self.rows(permuted, pd.DataFrame(shuffled, index=categories.index))
 
     def rows(self, values: NDArray[np.floating], categories: pd.DataFrame) -> Table:
-        """Return synthetic rows for the conditions of the test rows."""
+        """Return a synthetic table with the conditions of the test rows."""
         return self.split.test.like(values, self.split.test.conditions, categories if categories.shape[1] else None)
 
     def declines(self) -> bool:
@@ -328,7 +332,7 @@ class _Yardstick:
         return False
 
     def scores(self, synthetic: Table) -> dict[str, float]:
-        """Return the metric's checked scores of synthetic rows, without undefined ones."""
+        """Return the metric's defined scores of a synthetic table, after a check."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:

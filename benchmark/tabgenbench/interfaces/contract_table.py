@@ -1,4 +1,4 @@
-"""Small tables for checking the contracts of generators and metrics: numeric, counts, mixed, and categories only."""
+"""Small tables for `check_generator` and `check_metric`: numeric, counts, mixed, and categories only."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class KitSplit:
 def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
     """Return a new copy of a fixed small split: 89 training, 20 validation and 76 test rows with 12 features.
 
-    The table has two condition columns with two values each; one combination has a single training row. Features are
-    non-negative, in correlated groups, and the last one is constant. The table has a batch column, but no group column.
+    The table has two condition columns with two values each, and a batch column. One combination of the condition
+    values has a single training row. The features are non-negative and correlated; the last feature is constant.
     """
     rng = np.random.default_rng(20_230_419)
     loadings, centres = rng.normal(size=(3, N_FEATURES)), rng.normal(scale=2.0, size=(2, 2, N_FEATURES))
@@ -48,7 +48,7 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
 
 
 def make_count_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return the rows of `make_kit_split` as whole counts in CSR form, with ``per_10k`` set in the schema."""
+    """Return the rows of `make_kit_split` as counts, in a sparse CSR matrix and with ``per_10k`` set in the schema."""
     kit = make_kit_split("own")
     own = [_counts(side) for side in (kit.train, kit.validation, kit.test)]
     transform = Transform.fit(own[0])
@@ -63,15 +63,16 @@ def _counts(table: Table) -> Table:
 
 
 def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, numeric: bool = True) -> KitSplit:
-    """Return a new copy of a mixed split: 96 training, 24 validation and 60 test rows.
+    """Return a small split with numeric and categorical features: 96 training, 24 validation and 60 test rows.
 
-    The condition is ``ward``. The numeric features are ``size`` (any number), ``weight`` (a fifth missing), ``visits``
-    (whole numbers) and ``first visit`` (dates). The categorical features are ``colour`` (three values, one of them
-    rare), ``smoker``, ``stage`` (with gaps) and ``weight is missing``.
+    The condition is ``ward``. The numeric features are ``size`` (any number), ``weight`` (about a fifth missing),
+    ``visits`` (whole numbers) and ``first visit`` (dates). The categorical features are ``colour`` (three values, one
+    of them rare), ``smoker``, ``stage`` (with missing values) and ``weight is missing``.
 
     Args:
         scale: scale of the returned tables.
-        numeric: whether to keep the numeric features; if not, the table has only ``colour``, ``smoker`` and ``stage``.
+        numeric: whether the table has the numeric features. If False, its features are ``colour``, ``smoker`` and
+            ``stage``.
     """
     rng = np.random.default_rng(7_102_026)
     own = [_mixed_side(n, rng, numeric=numeric) for n in (96, 24, 60)]

@@ -1,4 +1,4 @@
-"""Abstract base class of dataset sources: loading, card, download and verification."""
+"""Base class of dataset sources, which load a table and can download its files and check them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileSt
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """Description of a dataset for readers, stored in a ``.toml`` file beside the source."""
+    """Description of a dataset for readers."""
 
     title: str
     summary: str
@@ -49,7 +49,7 @@ class FetchProgress:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """Status of one file of a dataset: ``ok``, ``missing`` or ``wrong``, with a reason in ``detail``."""
+    """Status of one file of a dataset (``ok``, ``missing`` or ``wrong``); ``detail`` contains the reason."""
 
     file: str
     status: str
@@ -58,17 +58,17 @@ class FileStatus:
 
 @runtime_checkable
 class Fetchable(Protocol):
-    """A dataset source whose files can be downloaded and verified."""
+    """Interface of a dataset source whose files can be downloaded and checked."""
 
     def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
         """Download missing files; return the status of every file."""
 
     def verify(self) -> list[FileStatus]:
-        """Compare every file with its pinned hash."""
+        """Compare every file with its expected hash, and return the status of every file."""
 
 
 class DatasetSource(ABC):
-    """A table that can be loaded by name.
+    """Base class of dataset sources. A dataset source loads one table, which users select by name.
 
     Attributes:
         name: name on the command line.
@@ -87,7 +87,7 @@ class DatasetSource(ABC):
     @property
     @abstractmethod
     def card(self) -> DatasetCard:
-        """Title, citation, licence, address and pinned revision of the dataset."""
+        """Title, summary, citation, licence, address and revision of the dataset."""
 
     @abstractmethod
     def load(self) -> Table:
@@ -98,19 +98,19 @@ class DatasetSource(ABC):
         """
 
     def identity(self) -> str:
-        """Return a hash that changes whenever `load` would return a different table, without loading the table.
+        """Return a hash that changes if the table would change; do not load the table.
 
-        The returned hash covers only options and input files, because the harness adds a hash of the source's code.
+        Only options and input files need to be hashed, because TabGenBench adds a hash of the source's code.
         """
         return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Return facts about the table that can be written as JSON: plain values, or lists of rows for small tables."""
+        """Return facts about the table that can be written as JSON, such as its size and columns."""
         return describe_table(self.load())
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return size, scale, roles, columns and number of rows of each condition of a table.
+    """Return facts about a table, such as its size, the roles of its columns and the rows of each condition.
 
     ``features`` is the number of numeric features.
     """

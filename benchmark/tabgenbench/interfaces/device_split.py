@@ -18,14 +18,15 @@ __all__ = ["DeviceSplit", "upload"]
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """Training and validation rows on the device; its attributes are tensors.
+    """Training and validation rows as tensors on a device.
+
+    Validation rows with a condition value or category that no training row has are left out.
 
     Attributes:
-        train: shape (n_train, n_features), float32.
-        validation: shape (n_validation, n_features); no rows if the split has none.
+        train: values of the training rows, shape (n_train, n_features), float32.
+        validation: values of the validation rows, shape (n_validation, n_features); n_validation may be 0.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: integer codes of the conditions of the validation rows; rows with a condition value or
-            category that no training row has are excluded from all validation tensors.
+        validation_codes: integer codes of the conditions of the validation rows.
         codes: encoding of the conditions, fitted on training rows.
         train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
         validation_categories: integer codes of the categorical features of the validation rows.
@@ -43,7 +44,7 @@ class DeviceSplit:
 
 
 def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
-    """Copy a split to the device."""
+    """Copy training and validation rows to a device, and return the tensors."""
     import torch
 
     codes, categories = ConditionCodes.fit(train.conditions), ConditionCodes.fit(train.categories)

@@ -1,7 +1,4 @@
-"""Drawing of figures in the style of boards: colours, settings, legends that fit into a figure.
-
-No display is needed.
-"""
+"""Colours, settings and helpers for figures on boards (pages of results); drawing needs no display."""
 
 from __future__ import annotations
 
@@ -72,7 +69,7 @@ _STYLE: Any = {  # matplotlib's type of settings lists every name
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Give figures the style of boards inside a ``with`` block, independent of the caller's settings.
+    """Apply the style of boards inside a ``with`` block; ignore the matplotlib settings of the caller.
 
     Draw and save a figure inside the block.
     """

@@ -1,8 +1,9 @@
-"""Interfaces of generators that also embed rows or predict labels, which metrics of integration and prediction use.
+"""Interfaces of generators that also embed rows or predict labels.
 
-After the synthetic tables of a trained generator are written, the harness calls `Embedder.embed` once on all training
-and test rows, and `LabelPredictor.predict` on the test rows. The given rows are on the scale of the generator and have
-no labels: ``obs`` contains only the batch and the categorical features.
+After a trained generator has sampled its synthetic tables, TabGenBench calls `Embedder.embed` on all training rows and
+on all test rows, and `LabelPredictor.predict` on the test rows. The rows are on the scale of the generator and have no
+labels: ``obs`` contains only the batch and the categorical features. Metrics of integration and prediction use the
+results.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ __all__ = ["Embedder", "EmbeddingModel", "LabelPredictor", "check_embedding", "c
 
 @runtime_checkable
 class Embedder(Protocol):
-    """A trained generator that maps rows to latent coordinates."""
+    """Interface of a trained generator that computes latent coordinates of rows."""
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return latent coordinates by name of the latent space (block), each of shape (n_rows, n_dimensions).
+        """Return a dictionary from the name of a latent space to coordinates of shape (n_rows, n_dimensions).
 
-        A model with one latent space returns ``{"latent": z}``. Metrics of integration score only the first block. The
-        coordinates must not depend on the order of the rows.
+        A model with one latent space returns ``{"latent": z}``. Metrics of integration use only the first latent space.
+        The coordinates of a row must not depend on the order of the rows.
         """
 
 
 @runtime_checkable
 class LabelPredictor(Protocol):
-    """A trained generator that predicts a condition column of rows without labels."""
+    """Interface of a trained generator that predicts the value of a condition column."""
 
     def predict(self, table: Table, column: str) -> NDArray[Any]:
-        """Return a predicted value, as text, for each row, shape (n_rows,).
+        """Return the predicted value of the column for each row, as text, shape (n_rows,).
 
         Raises:
             Unsupported: the model does not predict this column.
@@ -49,7 +50,10 @@ class LabelPredictor(Protocol):
 
 
 class EmbeddingModel(Generator):
-    """Base class of models that embed rows or predict labels and make no rows, for suites with ``draws = 0``."""
+    """Base class of models that embed rows or predict labels, but sample no rows.
+
+    A suite with such models sets ``draws = 0``.
+    """
 
     samples: ClassVar[bool] = False
 
@@ -59,14 +63,14 @@ class EmbeddingModel(Generator):
 
 
 def without_labels(table: Table) -> Table:
-    """Return rows without conditions, donor and targets, and with numbers as sample ids, as embedders get them."""
+    """Return a table without conditions, group and targets; sample ids become ``row-0``, ``row-1`` and so on."""
     schema = table.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
     obs = table.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(table.n_rows)])
     return replace(table, obs=obs, schema=schema)
 
 
 def check_embedding(found: Any, *, n_rows: int, plugin: str) -> dict[str, NDArray[np.float32]]:
-    """Return a plugin's embedding in single precision.
+    """Check and return the result of `Embedder.embed`, in single precision.
 
     Raises:
         PluginError: the embedding is not a dictionary of finite matrices with one row for each row of the table.
@@ -93,7 +97,7 @@ def check_embedding(found: Any, *, n_rows: int, plugin: str) -> dict[str, NDArra
 
 
 def check_predictions(found: Any, *, n_rows: int, plugin: str, column: str) -> NDArray[np.str_]:
-    """Return predicted labels as text.
+    """Check and return the result of `LabelPredictor.predict`, as text.
 
     Raises:
         PluginError: the number of predicted labels differs from the number of rows.

@@ -1,4 +1,4 @@
-"""Input of a metric: the tables on the evaluation scale, and intermediate results that metrics share."""
+"""Input of a metric: real and synthetic tables, and a cache of results that several metrics use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 class Shared:
-    """Cache of intermediate results that metrics share.
+    """Cache of intermediate results that several metrics use.
 
-    Results that depend on synthetic rows are kept for one draw (one synthetic table). Results that depend only on real
-    rows are kept for the whole split.
+    A result that depends on synthetic rows is kept for one synthetic table (draw). A result that depends only on real
+    rows is kept for the whole split.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class Shared:
         self._draw: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T], *, scope: Literal["draw", "split"] = "draw") -> T:
-        """Return the cached result with this key; the first call computes the result.
+        """Return the cached result for a key; the first call computes it.
 
         Args:
-            key: identifies the result and everything that it depends on besides the tables.
-            compute: computes the result.
-            scope: ``split`` for results that depend only on real rows.
+            key: name of the result, with all settings on which the result depends.
+            compute: function that computes the result.
+            scope: ``split`` if the result depends only on real rows, else ``draw``.
         """
         kept = self._split if scope == "split" else self._draw
         if key not in kept:
@@ -46,12 +46,12 @@ class Shared:
         return value
 
     def next_draw(self) -> None:
-        """Discard the results that depend on synthetic rows, because the next synthetic table follows."""
+        """Discard the results that depend on synthetic rows, before the next synthetic table is scored."""
         self._draw.clear()
 
 
 def lock_arrays(values: Iterable[Any]) -> None:
-    """Mark arrays and tables read-only, so that no metric changes the input of the next one."""
+    """Mark arrays and tables read-only, so that a metric cannot change the input of the next metric."""
     for value in values:
         array: Any = value.X if isinstance(value, Table) else value
         parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
@@ -62,22 +62,23 @@ def lock_arrays(values: Iterable[Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Real and synthetic rows on the evaluation scale, standardised by mean and standard deviation of training rows.
+    """Real and synthetic rows on the evaluation scale: standardised with mean and standard deviation of training rows.
 
     Attributes:
-        train: training and validation rows, as given to the generator.
+        train: training and validation rows, both of which the generator got.
         test: held-out rows.
-        synthetic: one synthetic row with the condition of each test row, in the order of the test rows; if the suite
-            sets ``rows_per_training_row``, this number of synthetic rows with the condition of each training row.
+        synthetic: one synthetic row with the condition of each test row, in the order of the test rows. If the suite
+            sets ``rows_per_training_row``, the table has this number of synthetic rows for the condition of each
+            training row instead.
         transform: map between the evaluation scale and the dataset's own scale.
-        shared: cache of intermediate results.
-        embedding: if the model is an `Embedder`, latent coordinates of the test rows by name of the latent space
-            (block), each of shape (n_test, n_dimensions). Metrics of integration score the first block.
-        train_embedding: latent coordinates of the training rows, in the same form.
-        reference: in a split into thirds, the third of the rows that no model sees; otherwise None.
-        predictions: predicted labels of the test rows by column, if the model has them.
-        counts: if the schema says ``per_10k``, the real and synthetic tables as counts, because the library size (sum
-            of the counts of a row) cannot be computed from the evaluation scale; otherwise empty.
+        shared: cache of results that several metrics use.
+        embedding: result of `Embedder.embed` for the test rows; None if the model is no `Embedder`.
+        train_embedding: result of `Embedder.embed` for the training rows, or None.
+        reference: the third part of the rows, which no model gets, in suites that split a table into three parts; else
+            None.
+        predictions: predicted labels of the test rows by column, or None.
+        counts: the tables as counts if the schema says ``per_10k``, else empty. The library size (sum of the counts of
+            a row) cannot be computed from the evaluation scale.
     """
 
     train: Table
@@ -97,7 +98,7 @@ class Evaluation:
         return tables[side]
 
     def own(self, side: Side) -> Table:
-        """Return one of the tables on the dataset's own scale; sparse counts if the schema says ``per_10k``."""
+        """Return one of the tables on the dataset's own scale, as sparse counts if the schema says ``per_10k``."""
         if side in self.counts:
             return self.counts[side]
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"

@@ -1,4 +1,4 @@
-"""Figures of a metric, and the artifacts (stored tables) from which the metric draws its figures."""
+"""Figures of a metric, and the stored tables (artifacts) from which the metric draws them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Artifacts (tables for figures) of a metric for one generator: those of the first draw that has any.
+    """Tables for figures (artifacts) of a metric for one generator, from its first synthetic table that has some.
 
     Attributes:
         label: label of the generator on the board.
-        is_control: whether the generator is a control.
+        is_control: whether the generator is a simple reference generator (a control).
         split: index of the split.
-        draw: index of the draw (one synthetic table of the trained generator).
+        draw: number of the synthetic table (draw) of the trained generator.
         config: options of the metric.
-        scores: scores of all metrics on this split by name, averaged over draws.
-        tables: the artifacts of `Result.artifacts` by name; every value is text.
+        scores: scores of all metrics on this split by name, as means over the synthetic tables.
+        tables: the tables of `Result.artifacts` by name. Every value is text.
     """
 
     label: str
@@ -38,7 +38,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Artifacts of a metric on one dataset: one row per generator, models before controls."""
+    """Artifacts of a metric on one dataset, one row per generator; controls come last."""
 
     dataset: str
     rows: tuple[ArtifactRow, ...]
@@ -49,13 +49,13 @@ class MetricFigure:
     """A figure drawn by a metric, with its texts for a page.
 
     Attributes:
-        name: part of the file name; several figures of single generators may have the same name.
-        draw: function that draws the figure; called inside `tabgenbench.drawing.drawing`.
+        name: part of the file name. Figures of different generators may have the same name.
+        draw: function that draws the figure, inside `tabgenbench.drawing.drawing`.
         alt: description of the figure for readers who cannot see it.
         caption: explanation of the figure in whole sentences.
-        intro: introduction, shown once above the first figure of the metric.
-        label: label of the generator if the figure shows only one. Pages that show all generators in one file omit a
-            figure of only one generator.
+        intro: introduction, which a page shows once, above the first figure of the metric.
+        label: label of the generator, if the figure shows a single generator. Pages about all generators omit such a
+            figure.
     """
 
     name: str

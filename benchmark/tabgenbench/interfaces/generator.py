@@ -1,4 +1,4 @@
-"""Abstract base class of generators, and the contexts passed to them."""
+"""Base class of generators, and the objects (contexts) that their methods get."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """Seed, device, deadline and methods that the harness passes to a generator.
+    """Settings of one phase (fit or sample) of a generator, and methods that record what happens.
 
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
-        seed: seed of this phase; equal seeds must give equal results.
-        deadline: `time.monotonic` value at which the phase is terminated, or None.
-        fallbacks: fallback rules recorded by `fallback`.
-        notes: sentences recorded by `note`.
-        make_device_split: function that creates `device_split`; outside a run, pass ``lambda: upload(train, validation,
-            device)`` with `tabgenbench.interfaces.device_split.upload`.
+        seed: seed of this phase. Equal seeds must give equal results.
+        deadline: value of `time.monotonic` at which the phase is terminated, or None.
+        fallbacks: arguments of the calls of `fallback`.
+        notes: arguments of the calls of `note`.
+        make_device_split: function that returns `device_split`. Outside a run, pass ``lambda: upload(train, validation,
+            device)``, where ``upload`` is in `tabgenbench.interfaces.device_split`.
     """
 
     device: str
@@ -57,19 +57,19 @@ class Context:
 
     @cached_property
     def numpy(self) -> np.random.Generator:
-        """A NumPy random generator with the seed of this phase (fit or sample)."""
+        """NumPy random generator with the seed of this phase."""
         return np.random.default_rng(self.seed)
 
     @cached_property
     def torch(self) -> torch.Generator:
-        """A torch random generator with the seed of this phase (fit or sample), on `device`."""
+        """Torch random generator on `device` with the seed of this phase."""
         import torch
 
         return torch.Generator(self.device).manual_seed(self.seed % 2**63)
 
     @property
     def device_split(self) -> DeviceSplit:
-        """Training and validation rows as tensors on the device, uploaded once per process.
+        """Training and validation rows as tensors on the device, copied once per process.
 
         Raises:
             RuntimeError: the context has no ``make_device_split``.
@@ -84,11 +84,11 @@ class Context:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
-        """Record that a rule, such as ``nearest known condition: ...``, sampled ``rows`` rows of a condition."""
+        """Record that ``rows`` rows of a condition follow a fallback rule, such as ``nearest known condition: ...``."""
         self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
-        """Add a sentence to the record; repeated sentences are stored once."""
+        """Add a sentence to the results; a repeated sentence is stored once."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -101,7 +101,7 @@ class FitContext(Context):
     curve: list[Progress] = field(default_factory=list)
 
     def report(self, epoch: int, of: int, **losses: float) -> None:
-        """Report that ``epoch`` of ``of`` epochs are finished; the reported losses form the loss curves."""
+        """Report that an epoch is finished; ``of`` is the number of epochs. The losses form curves on boards."""
         progress = Progress(int(epoch), int(of), {name: float(value) for name, value in losses.items()})
         self.curve.append(progress)
         if self.on_report is not None:
@@ -113,35 +113,34 @@ class SampleContext(Context):
     """The context of `Generator.sample`.
 
     Attributes:
-        draw: number of the draw (synthetic table), counted from 0.
+        draw: number of the synthetic table, counted from 0.
     """
 
     draw: int = 0
 
 
 class Generator(ABC):
-    """A model of tables that learns from training rows and samples one row for each requested condition.
+    """Base class of generators. A generator learns from training rows and samples a row for each requested condition.
 
-    A subclass sets the class attributes, may define ``Config`` (its options), and implements `fit` and `sample`. The
-    harness creates one object for each training, in a separate process.
+    A subclass sets the class attributes, may define ``Config`` (its options), and implements `fit` and `sample`.
+    TabGenBench creates a new object for each training, in a separate process.
 
     Attributes:
-        name: name on the command line.
-        card: summary, citation, licence and address.
+        name: name of the generator on the command line.
+        card: summary, citation, licence and web address of the model.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
-        is_control: whether the generator is a control, not a model.
-        planted_for: for a planted failure, which is a control with one known fault, the question whose headline (main)
-            scores should detect the fault; empty for every other generator. `tabgenbench calibrate` tests scores with
-            planted failures; boards do not show planted failures.
-        makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
-            (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
-            categories)``.
-        trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
-            reference rows of a split into thirds instead of the training rows.
-        samples: whether `sample` makes rows. A model that only embeds rows sets False (see `EmbeddingModel`) and is
-            refused in suites that request synthetic tables (draws).
-        libraries: modules that the generator's methods import, such as ``torch``; they are imported before the measured
-            phases.
+        is_control: whether the generator is a simple reference (a control), with which models are compared.
+        planted_for: only for a control with one deliberate fault (a planted failure): the question, such as
+            ``privacy``, whose main scores should detect the fault. `tabgenbench calibrate` tests scores with such
+            controls; boards do not show them.
+        makes: kinds of columns that the generator samples: ``numeric`` (the features ``X``) and ``categorical`` (the
+            columns ``train.categories``).
+        trained_on: ``train``, or ``reference`` for controls only. Some suites split a table into three parts and give
+            the third part (reference) to no model. With ``reference``, `fit` gets these rows.
+        samples: whether `sample` makes rows; False for models that only embed rows (see `EmbeddingModel`). Suites with
+            synthetic tables skip these models.
+        libraries: modules that the generator's methods import, such as ``torch``. TabGenBench imports them before time
+            is measured.
     """
 
     name: ClassVar[str]
@@ -162,19 +161,19 @@ class Generator(ABC):
 
     @classmethod  # noqa: B027 - by default, every table is supported
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported`, with the reason, if the generator does not support a table of this schema and size.
+        """Raise `Unsupported`, with the reason, if the generator cannot learn a table of this schema and size.
 
         Args:
-            schema: roles of the columns, without the group.
+            schema: roles of the columns, without the group column, which generators never get.
             n_rows: number of training rows.
             n_features: number of numeric features.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Estimate the peak memory of `fit`, or return None if it is unknown.
+        """Return the estimated peak memory of `fit` in bytes, or None if it is unknown.
 
-        The estimate is in bytes of main memory when training on a CPU, without the memory of libraries. The arguments
-        are the same as those of `supports`.
+        The estimate is for main memory and a training on a CPU, and excludes the memory of libraries. The arguments are
+        those of `supports`.
         """
         return None
 
@@ -183,27 +182,27 @@ class Generator(ABC):
         """Learn from training rows.
 
         Args:
-            train: training rows, on `scale`.
-            validation: rows for early stopping and model selection, on `scale`; None if the split has none.
+            train: training rows on `scale`.
+            validation: rows on `scale` for early stopping and model selection, or None.
             context: device, seed and progress.
 
         Raises:
-            Unsupported: the generator does not support this table; the cell (training) is skipped with the reason.
+            Unsupported: the generator does not support this table. The training is skipped, and boards show the reason.
         """
 
     @abstractmethod
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one row for each row of ``conditions``, in order, on `scale`.
+        """Return one synthetic row for each row of ``conditions``, in the same order and on `scale`.
 
-        ``train.like(values, conditions)`` builds the table; if the generator makes categorical features, pass them as
-        the third argument. The harness rounds whole-number features, and ignores the values of a feature in rows in
-        which its companion column marks a missing value.
+        Build the table with ``train.like(values, conditions)`` or, with categorical features, ``train.like(values,
+        conditions, categories)``. TabGenBench rounds features of whole numbers. It ignores the value of a feature where
+        a categorical feature marks this value as missing.
 
         Args:
-            conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test
-                rows unless the suite sets ``rows_per_training_row``.
-            context: device, seed and number of the draw.
+            conditions: the conditions of the requested rows, shape (n_rows, n_conditions). Usually these are the
+                conditions of the test rows.
+            context: device, seed and number of the synthetic table.
 
         Raises:
-            Unsupported: the generator cannot sample these rows; the cell (training) is skipped with the reason.
+            Unsupported: the generator cannot sample these rows. The training is skipped, and boards show the reason.
         """

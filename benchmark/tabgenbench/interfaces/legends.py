@@ -1,4 +1,4 @@
-"""Labels and legends that fit into a figure: the text is measured and shortened if necessary. Sizes are in inches."""
+"""Labels and legends that fit into a figure, because text is measured and, if needed, cut. Sizes are in inches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _extent(text: str, size: float) -> tuple[float, float]:
 
 
 def fitted(text: str, width: float, size: float = _SIZE) -> str:
-    """Return a text, truncated with an ellipsis to fit a width."""
+    """Return a text, cut with an ellipsis if it is wider than ``width``."""
     cut = len(text)
     while cut > 1 and text_width(end_cut(text, cut), size) > width:
         cut -= 1
@@ -49,7 +49,7 @@ def fitted(text: str, width: float, size: float = _SIZE) -> str:
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return the number of columns with which a legend of this width has fewest lines; 0 if a label is too wide."""
+    """Return the number of columns that gives a legend the fewest lines; 0 if a label is too wide for it."""
     widths = np.array([_ENTRY + text_width(label) for label in labels])
     fitting = [
         n

@@ -1,4 +1,4 @@
-"""Abstract base class of metrics, their results, and the context passed to them."""
+"""Base class of metrics, their results, and the object (context) that a metric gets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Requirement = Literal["conditions", "batch", "group", "embedding", "predictions"
 
 @dataclass(frozen=True)
 class Result:
-    """Result of a metric on one draw, which is one synthetic table.
+    """Result of a metric on one synthetic table.
 
     Attributes:
-        scores: value of each score by name; every score of the metric needs a value here or a reason in ``undefined``.
-        undefined: reason why a score has no value on this synthetic table, by the score's name.
-        artifacts: tables for figures, by name; stored as CSV beside the scores.
-        notes: sentences for the record, such as the number of excluded features.
+        scores: values of scores by name. Each score of the metric has either a value here or a reason in ``undefined``.
+        undefined: reasons why scores have no value on this synthetic table, by name.
+        artifacts: tables for figures by name, which are stored as CSV files.
+        notes: sentences that are stored with the scores, such as the number of excluded features.
     """
 
     scores: Mapping[str, float]
@@ -41,11 +41,11 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """Seed, device and memory limit that the harness passes to a metric.
+    """Seed, device and memory limit of the computation of a metric.
 
     Attributes:
-        seed: seed of the metric; equal for all generators on a split.
-        device: device of the computation, ``cpu`` or ``cuda:0``.
+        seed: seed of the metric, which is equal for all generators on a split.
+        device: device of the computation, such as ``cpu`` or ``cuda:0``.
         memory_limit: memory limit of the metric's processes in bytes, or None.
     """
 
@@ -60,13 +60,13 @@ class MetricContext:
 
 
 class Metric(ABC):
-    """A way to score synthetic rows against real test rows.
+    """Base class of metrics. A metric computes one or more scores of synthetic rows.
 
     Attributes:
-        name: name on the command line.
+        name: name of the metric on the command line.
         scores: specifications of the scores.
-        requires: requirements on the dataset or the model; if one is missing, the metric is skipped with the reason.
-        reads_synthetic: whether the metric reads synthetic rows; if so, it is skipped in a suite with ``draws = 0``.
+        requires: what the dataset or the model must have, such as ``batch``. Otherwise the metric is skipped.
+        reads_synthetic: whether the metric reads synthetic rows. Such a metric is skipped in suites with ``draws = 0``.
     """
 
     name: ClassVar[str]
@@ -82,29 +82,28 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw (synthetic table).
+        """Return the scores of one synthetic table.
 
         Args:
             evaluation: training, test and synthetic rows on the evaluation scale, each of shape (n_rows, n_features).
-                The synthetic rows have the conditions of the test rows, in the same order.
             context: seed, device and memory limit.
 
         Returns:
-            Every score of `scores`, either finite and in its range or undefined with a reason. Any other result is
-            recorded as a failure.
+            Each score of `scores`, either finite and in its range or undefined with a reason. With any other result,
+            the metric has failed.
 
         Raises:
-            Unsupported: the metric does not support this table; the board shows the reason.
+            Unsupported: the metric does not support this table. Boards show the reason.
         """
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return figures drawn from the artifacts of `compute`; none by default.
+        """Return the figures of the metric, drawn from the artifacts of `compute`; by default, there are none.
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
-        drawing raises an exception. Put the code that draws into a separate module, and import this module by name
-        (``importlib.import_module``). The code of modules that are imported in the ordinary way is part of the key
-        (hash) of the metric's scores, so a changed colour in such a module would cause all scores to be computed again.
+        drawing raises an exception. Put the code that draws into a separate module, and import this module with
+        ``importlib.import_module``. The code of a module in an import statement is part of the hash that identifies the
+        scores. If you then change a colour, all scores are computed again.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

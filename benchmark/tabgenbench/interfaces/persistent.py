@@ -1,6 +1,6 @@
-"""Generators that can be saved and loaded, so that rows are sampled later without training again.
+"""Saving and loading of trained generators, so that rows can be sampled later without another training.
 
-A saved model is a folder of arrays (safetensors) and JSON. A saved model contains no code, so nothing is unpickled.
+A saved model is a folder of arrays (safetensors) and JSON. It contains no code, so loading it is safe.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ ARRAYS, FACTS = "arrays.safetensors", "facts.json"
 
 @runtime_checkable
 class Persistent(Protocol):
-    """A generator that can be saved after `fit` and loaded in a process that never reads the training rows.
+    """Interface of a generator that can be saved after `fit` and loaded without the training rows.
 
-    Calls of `sample` must not change what `save` writes. A loaded generator returns the same rows as the saved one for
-    equal conditions, seeds and devices.
+    A loaded generator must sample the same rows as the saved generator for equal conditions, seeds and devices. `save`
+    may be called after `sample`, so `sample` must not change the model.
     """
 
     def save(self, folder: Path) -> None:
@@ -36,19 +36,19 @@ class Persistent(Protocol):
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> Generator:
-        """Return a generator that samples the same rows as the saved one.
+        """Return a generator that samples the same rows as the saved generator.
 
         Args:
             folder: a folder written by `save`.
-            config: the options of the generator that was saved.
-            template: a table without rows: features, schema and scale of the training rows; ``template.like`` builds
-                the sampled table.
+            config: options of the saved generator.
+            template: a table without rows that has the features, schema and scale of the training rows. Its method
+                ``like`` builds the sampled table.
             device: device that samples, such as ``cpu`` or ``cuda:0``.
         """
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
-    """Write arrays or tensors, and settings that JSON can express, into a folder; `load_arrays` reads them.
+    """Write arrays and settings of a model into a folder, from which `load_arrays` reads them.
 
     Args:
         folder: an existing folder.
@@ -56,7 +56,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any
         facts: numbers, texts, lists and dictionaries, by name.
 
     Raises:
-        ValueError: an array holds Python objects, which only pickle can write.
+        ValueError: an array contains Python objects.
     """
     from safetensors.numpy import save_file
 
@@ -72,7 +72,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any
 
 
 def load_arrays(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return the arrays and the settings that `save_arrays` wrote. Nothing is unpickled."""
+    """Return the arrays and the settings that `save_arrays` wrote. No code is loaded."""
     from safetensors.numpy import load_file
 
     arrays: dict[str, NDArray[Any]] = load_file(folder / ARRAYS)

@@ -1,4 +1,4 @@
-"""Abstract base class of reports. A report turns the records of a run into a board: tables, figures and pages."""
+"""Base class of reports, which turn the results of a run into a board of tables, figures and pages."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Board(Protocol):
     """Results of a run for display in a notebook, on a terminal, or as files."""
 
     def table(self) -> pd.DataFrame:
-        """Return one row per dataset and generator, with the main scores, their confidence intervals, and costs."""
+        """Return a frame with a row per dataset and generator: main scores, confidence intervals and costs."""
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row per score of a cell (training): dataset, generator, label, split, seed, metric, score, value, ..."""
+        """Frame of all scores: one row per score, dataset, generator, split and seed."""
 
     @property
     def figure_names(self) -> tuple[str, ...]:
         """Names of the available figures."""
 
     def figure(self, name: str) -> Figure:
-        """Draw one figure.
+        """Draw and return one figure.
 
         Raises:
             ConfigError: no figure has this name; the message suggests a close one.
@@ -39,10 +39,11 @@ class Board(Protocol):
         """Write all pages, tables and figures of the board to a folder, and return the paths of the files."""
 
     def text(self, where: Sequence[str] | None = None) -> str:
-        """Return the headline (summary) of the board as text: at most 50 lines of at most 100 columns.
+        """Return a summary of the board as text with at most 50 lines of at most 100 characters.
 
         Args:
-            where: last lines, which say where the full board is; by default, the command that writes it.
+            where: last lines of the text, which say where the full board is. By default, they name the command that
+                writes the board.
         """
 
     def _repr_html_(self) -> str:
@@ -50,11 +51,11 @@ class Board(Protocol):
 
 
 class Report(ABC):
-    """Builds boards (leaderboards) from the records of a store.
+    """Base class of reports. A report builds boards from the results in a folder (store).
 
     Attributes:
         name: name of the report.
-        summary: one line for ``tabgenbench list``.
+        summary: description in one line for ``tabgenbench list``.
     """
 
     name: ClassVar[str]
@@ -62,10 +63,10 @@ class Report(ABC):
 
     @abstractmethod
     def build(self, store_folder: Path, suite: str | None = None) -> Board:
-        """Build a board from the records of a suite.
+        """Return a board of the results of a suite.
 
         Args:
-            store_folder: folder of a store.
+            store_folder: folder of results.
             suite: name of the suite; None selects the last run.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Finds, loads and describes plugins; defines the hooks; reads suites."""
+"""Search, loading and description of plugins; the hooks that plugins implement; suite files."""

@@ -9,9 +9,9 @@ __all__ = ["resolve_data_dir"]
 
 
 def resolve_data_dir(given: str | Path | None) -> Path | None:
-    """Return the root folder of downloaded data: ``given``, else the value of TABGENBENCH_DATA, else None.
+    """Return the root folder of downloaded data: ``given`` or, by default, the value of TABGENBENCH_DATA.
 
-    ``~`` is expanded to the home folder.
+    Without both, return None. ``~`` stands for the home folder.
     """
     named = given if given is not None else os.environ.get("TABGENBENCH_DATA")
     return Path(named).expanduser() if named else None

@@ -1,6 +1,6 @@
-"""Check of every installed plugin: list the items that it registers, and report items that cannot be used.
+"""Check of every installed plugin: what does it register, and which of these items cannot be used?
 
-Each class is imported in its own process, so that an import that hangs or crashes is reported, too.
+Each class is imported in a separate process, because an import may hang or crash.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "r
 
 @dataclass
 class Item:
-    """A generator, metric, dataset, engine or suite that a plugin registers; with a reason if it cannot be used."""
+    """A generator, metric, dataset, engine or suite of a plugin; ``reason`` says why it cannot be used."""
 
     kind: str
     name: str
@@ -38,14 +38,14 @@ class Item:
 
 @dataclass
 class PluginReport:
-    """An entry point of a plugin: its distribution, the items it registers, and whether it is in use.
+    """Result of checking one plugin (one entry point of a Python distribution).
 
     Attributes:
         plugin: ``distribution:entry-point``.
-        version: version of the distribution; empty without a distribution.
+        version: version of the distribution, if there is one.
         state: ``disabled`` or ``ok``.
-        reason: why the plugin is disabled; else empty.
-        items: generators, metrics, datasets, engines and suites, in this order.
+        reason: why the plugin is disabled, or empty.
+        items: what the plugin registers: generators, metrics, datasets, engines and suites.
         commands: names of the commands that the plugin adds.
         observers: names of the observer hooks that the plugin implements.
     """
@@ -60,29 +60,29 @@ class PluginReport:
 
     @property
     def distribution(self) -> str:
-        """The distribution that contains the plugin; empty without a distribution."""
+        """Name of the distribution that contains the plugin, or empty."""
         return self.plugin.rpartition(":")[0]
 
     @property
     def problems(self) -> list[Item]:
-        """Items that need a correction. A missing optional extra does not count as a problem."""
+        """Items that the author of the plugin must correct; a missing optional package is no problem."""
         own = [Item("plugin", self.plugin, self.state, self.reason)] if self.state != "ok" else []
         return own + [item for item in self.items if item.state not in ("ok", "not installed")]
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert the report to a dictionary for JSON."""
+        """Return the report as a dictionary for JSON."""
         return {**asdict(self), "distribution": self.distribution}
 
 
 def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
-    """List what every plugin registers, and try to import every registered class.
+    """Import every class that a plugin registers, and return a report for each plugin.
 
     Args:
-        plugins: the loaded plugins. A plugin whose hook fails is disabled.
-        engine: runs the imports.
+        plugins: the loaded plugins. A plugin is disabled if its hook fails.
+        engine: engine that runs the imports.
 
     Returns:
-        One report for each entry point: those of TabGenBench itself first, disabled plugins last.
+        One report for each entry point. TabGenBench's own entry points come first, disabled plugins last.
     """
     entries = [(kind, entry) for kind in KINDS for entry in plugins.registered(kind)]
     suites = plugins.registered_suites()
@@ -147,10 +147,6 @@ def _how(entry: Entry, outcome: Outcome) -> str:
 
 
 def _import(payload: tuple[Kind, Lazy], send: Send) -> str:
-    """Import a class; return why it cannot be used as a plugin of its kind, or an empty string.
-
-    Runs in its own process.
-    """
     kind, lazy = payload
     return misfit(kind, lazy.load())
 
@@ -178,4 +174,4 @@ def _suite_item(suite: SuiteEntry, plugins: Plugins) -> Item:
 
 
 def _ignore(message: object) -> None:
-    """Ignore the messages of a task: a task that only imports sends none."""
+    """Ignore a message; tasks that only import send none."""

@@ -1,4 +1,4 @@
-"""Doubts about the inferred kind of a column: which other kind is plausible, and which option selects this kind."""
+"""Hints for columns whose kind (such as number or category) may have been inferred wrongly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARKS = ("?", "-", "--", ".", "*")  # texts that may mean a missing value
 
 
 def doubt_about_numbers(column: pd.Series, kind: ColumnKind) -> str:
-    """Return why a numeric feature may be of another kind and which option to set; an empty text without doubt."""
+    """Return why a numeric feature may be of another kind and which option sets it, or an empty text."""
     name = str(column.name)
     if name in column.attrs.get(LEADING_ZEROS, ()):
         return f"some values begin with 0, which numbers lose; categorical_features=[{name}] keeps them"
@@ -41,7 +41,7 @@ def doubt_about_numbers(column: pd.Series, kind: ColumnKind) -> str:
 
 
 def doubt_about_text(column: pd.Series) -> str:
-    """Return why a text column may be of another kind and which option to set; an empty text if there is no doubt."""
+    """Return why a text column may be of another kind and which option sets it, or an empty text."""
     name, few = str(column.name), column.dropna().iloc[:LOOKED_AT].astype(str)
     example = few.iloc[0]
     if few.str.fullmatch(SIGNED).mean() >= MOST:

@@ -1,4 +1,4 @@
-"""Protocols of the objects that observers receive, so that the hooks do not depend on the code of a run."""
+"""Interfaces of the objects that observer hooks get."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["ObservedCell", "ObservedRun"]
 
 
 class ObservedCell(Protocol):
-    """A cell of a run: one training of a generator on one split with one seed."""
+    """One training of a generator on one split with one seed (a cell of a run)."""
 
     @property
     def key(self) -> str:
-        """The key (hash) that identifies the cell (training) in the store."""
+        """The hash that identifies the training."""
 
     @property
     def identity(self) -> CellIdentity:
@@ -23,7 +23,7 @@ class ObservedCell(Protocol):
 
     @property
     def title(self) -> str:
-        """Title of the cell (training), such as ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the training, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
 
 
 class ObservedRun(Protocol):
@@ -43,20 +43,20 @@ class ObservedRun(Protocol):
 
     @property
     def n_cells(self) -> int:
-        """Number of cells (trainings of a generator) of the suite."""
+        """Number of trainings that the suite requests."""
 
     @property
     def n_todo(self) -> int:
-        """Number of cells (trainings of a generator) that this run trains or scores."""
+        """Number of trainings that this run executes or scores."""
 
     @property
     def n_finished(self) -> int:
-        """Number of cells (trainings of a generator) that this run has finished so far."""
+        """Number of trainings that this run has finished so far."""
 
     @property
     def problems(self) -> list[Problem]:
-        """Cells (trainings) and metrics with a status other than ``ok``; complete when the run has ended."""
+        """Trainings and metrics with a status other than ``ok``; complete when the run has ended."""
 
     @property
     def skipped(self) -> list[Problem]:
-        """Cells (trainings) and metrics that were skipped, with the reason; complete when the run has ended."""
+        """Trainings and metrics that were skipped, with the reason; complete when the run has ended."""

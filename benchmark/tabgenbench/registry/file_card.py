@@ -1,4 +1,4 @@
-"""The card (description) of a user's file, given as a TOML file or as options after the path of the file."""
+"""The card (description) of a user's table: a TOML file, or options after the path of the table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Description(Options):
 
 
 class FileOptions(Options):
-    """Fields of a card that state how a table is read: roles of its columns, missing values, scale."""
+    """Fields of a card that define how a table is read, such as the roles of its columns."""
 
     id: str | None = Field(None, description="column of sample ids")
     conditions: tuple[str, ...] | None = Field(
@@ -69,21 +69,22 @@ class FileOptions(Options):
         return (value,) if isinstance(value, str) else value
 
     def named(self) -> tuple[str, ...]:
-        """Return the columns that must be read as labels, even if their values look like numbers."""
+        """Return the columns that are read as text labels, even if their values look like numbers."""
         names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
         return tuple(name for name in names if name is not None)
 
 
 class FileCard(FileOptions, _Description):
-    """All fields of a card, which the command line can override."""
+    """All fields of a card. Options on the command line override them."""
 
 
 def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
-    """Return the fields of a card, overridden by the given fields.
+    """Return the fields of a card, overridden by the fields in ``given``.
 
-    If both give a column a role, the given fields take precedence: ``conditions=[income]`` works with a card that lists
-    ``income`` as a categorical feature, and ``ignore=[income]`` works with a card that lists it as a target. Columns to
-    ignore are added to those of the card; with ``ignore=[]``, no column is ignored.
+    If a column has one role in the card and another in ``given``, the role in ``given`` is used. For example,
+    ``conditions=[income]`` removes ``income`` from the categorical features of the card. Columns that ``given`` ignores
+    are
+    ignored in addition to those of the card. With ``ignore=[]``, no column is ignored.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}

@@ -1,15 +1,13 @@
-"""A dataset from a user's file, given by the path of the table or of a card.
+"""A dataset from a user's file, given by the path of the table or of its card (description).
 
 A card is a TOML file with the fields of `FileCard`, or a metadata JSON of SDV. Missing fields are inferred from the
-file:
+table, and its note lists them:
 
-* the sample ids are the first column if it has no name, has a name in `ID_NAMES` (``id``, ``sample``), or contains
-  unique text; else rows are numbered from 1;
-* in CSV, tab-separated and Parquet files all other columns get a role from `find_roles`;
-* in h5ad files ``X`` contains the features; no column of ``obs`` becomes a condition, because ``obs`` often has many
-  columns; a column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
-
-The note of the table lists the inferred fields.
+* Sample ids are the first column if this column has no name, a name in `ID_NAMES` (``id``, ``sample``) or unique text.
+  Otherwise, rows are numbered from 1.
+* In CSV, tab-separated and Parquet files, `find_roles` infers the roles of the other columns.
+* In h5ad files, ``X`` contains the features. A column of ``obs`` with a name in `GROUP_NAMES`, such as ``donor``, is
+  the group. No column is a condition, because ``obs`` often has many columns.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ CARD_SUFFIXES = (".toml", ".json")
 
 
 def looks_like_file(text: str) -> bool:
-    """Return whether a dataset's name is the path of a card or a table; options after a colon are ignored.
+    """Return whether a text is the path of a card or a table, with or without options after a colon.
 
     >>> looks_like_file("my.csv:log2p1=true"), looks_like_file("cards/my.toml"), looks_like_file("wdbc")
     (True, True, False)
@@ -56,12 +54,12 @@ def looks_like_file(text: str) -> bool:
 
 
 class FileSource(DatasetSource):
-    """A table in a user's file.
+    """Dataset source for a user's file.
 
     Args:
         config: options from the command line or a suite, which override the card.
         path: the card (TOML, or a metadata JSON of SDV) or the table itself.
-        card: fields of a card, passed by dataset sources in packages, which have their own cards.
+        card: fields of a card, for dataset sources whose cards are not files.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -69,7 +67,7 @@ class FileSource(DatasetSource):
     """
 
     class Config(FileCard):
-        """Fields of a card, set on the command line or in a suite."""
+        """Fields of a card, as options on the command line or in a suite file."""
 
     def __init__(self, config: Options | None = None, *, path: Path, card: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
@@ -85,12 +83,12 @@ class FileSource(DatasetSource):
 
     @classmethod
     def from_path(cls, path: Path, options: Mapping[str, Any] | None = None) -> FileSource:
-        """Return the dataset source of a card or a table file, with options that override the card."""
+        """Return the dataset source of a card or a table; the options override the card."""
         return cls(make_options(cls.Config, options or {}, where=f"dataset {str(path)!r}"), path=path)
 
     @property
     def card(self) -> DatasetCard:
-        """The card. If the card has no title or summary, the file's name is used instead."""
+        """The card of the dataset; by default, title and summary come from the name of the file."""
         said = self.settings
         return DatasetCard(
             title=said.title or self.name,
@@ -101,10 +99,9 @@ class FileSource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the card, the options, the bytes of the file and the code that reads it.
+        """Return a hash of the card, the options, the content of the file and the code that reads it.
 
-        The code of this class is included because sources in other packages use this class to read their files, and a
-        source's code hash covers only its own package.
+        The code is included because dataset sources in other packages use this class.
         """
         facts = [
             code_hash(__name__),
@@ -116,7 +113,7 @@ class FileSource(DatasetSource):
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 
     def load(self) -> Table:
-        """Return the checked table."""
+        """Read, check and return the table."""
         said, path = self.settings, self.path
         if suffix_of(path) == ".h5ad":
             refuse_transpose(said, path)
@@ -135,24 +132,22 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the description of a table's origin (`Source`), with the options of its card."""
+    """Return the origin of a table (`Source`): its name, the options of its card and its note."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
 
 def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
-    """Return the checked table made from a frame that was read from a file.
-
-    Roles of columns come from the card or are inferred.
+    """Check a frame and return it as a table; infer roles of columns that the card does not give.
 
     Args:
         frame: one row per sample, indexed by sample ids.
         said: the given fields of the card.
-        names: name of the dataset, and name that the note uses for the file or the data.
+        names: name of the dataset, and name of the file or data in the note.
         where: name of the table in error messages.
 
     Raises:
-        ConfigError: the card names a layer.
+        ConfigError: the card names a layer, which only h5ad files and AnnData objects have.
         DataError: the content is invalid; the message names column and row.
     """
     if said.layer:
@@ -170,7 +165,6 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
 
 
 def _oriented(frame: pd.DataFrame, said: FileCard, where: Path | str) -> pd.DataFrame:
-    """Return the frame without the ignored columns, transposed if the card requests it."""
     if not said.transpose:
         return without(frame, said.ignore, where)
     rows = without(frame, [name for name in said.ignore if name in frame.columns], where)
@@ -184,16 +178,12 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether the card gives the roles of columns.
-
-    A table written by TabGenBench contains its own column roles.
-    """
+    """Return False if TabGenBench wrote the column roles into ``adata`` and the card gives no roles, else True."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 
 def _read_card(path: Path, given: FileCard) -> dict[str, Any]:
-    """Return the fields of a card (TOML or SDV metadata); for a table, ``file`` and the roles in ``given.metadata``."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         name, fields = read_sdv_metadata(path)

@@ -27,27 +27,27 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_generators() -> list[type[Generator] | Lazy]:  # type: ignore[empty-body]
-    """Return generators, as classes or as `Lazy` names, which are imported at first use."""
+    """Return generators, as classes or as `Lazy` objects, which import the class at first use."""
 
 
 @hookspec
 def register_metrics() -> list[type[Metric] | Lazy]:  # type: ignore[empty-body]
-    """Return metrics, as classes or as `Lazy` names, which are imported at first use."""
+    """Return metrics, as classes or as `Lazy` objects, which import the class at first use."""
 
 
 @hookspec
 def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[empty-body]
-    """Return dataset sources, as classes or as `Lazy` names, which are imported at first use."""
+    """Return dataset sources, as classes or as `Lazy` objects, which import the class at first use."""
 
 
 @hookspec
 def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
-    """Return reports, which turn the records of a run into a board, as classes or `Lazy` names."""
+    """Return reports, which turn results into a board, as classes or `Lazy` objects."""
 
 
 @hookspec
 def register_engines() -> list[type[Engine] | Lazy]:  # type: ignore[empty-body]
-    """Return engines, which run the tasks of a run, as classes or `Lazy` names. ``--executor`` selects one by name."""
+    """Return engines, which run tasks and which ``--executor`` selects, as classes or `Lazy` objects."""
 
 
 @hookspec
@@ -67,19 +67,19 @@ def run_started(run: ObservedRun) -> None:
 
 @hookspec
 def cell_started(cell: ObservedCell) -> None:
-    """Called when work on a cell (one generator, dataset, split and seed) begins: training, or only scoring."""
+    """Observe that one training (a cell), or only its scoring, begins."""
 
 
 @hookspec
 def cell_progress(cell: ObservedCell, progress: Progress) -> None:
-    """Called when a generator reports the progress of its training."""
+    """Observe the progress that a generator reports during its training."""
 
 
 @hookspec
 def cell_finished(record: CellRecord) -> None:
-    """Called when a cell (one generator, dataset, split and seed) is finished, with any status."""
+    """Observe that one training and its scoring have ended, with any status."""
 
 
 @hookspec
 def run_finished(run: ObservedRun) -> None:
-    """Called when a run has ended."""
+    """Observe that a run has ended."""

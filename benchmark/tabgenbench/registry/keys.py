@@ -1,4 +1,4 @@
-"""Keys: hashes of everything that can change a result, and of nothing else."""
+"""Keys: hashes that change if, and only if, something changes that can affect a result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def make_key(**parts: Any) -> str:
-    """Return a hash of the parts, 32 hex digits; independent of the order of keywords.
+    """Return a hash (32 hex digits) of the arguments, whose order does not matter.
 
     >>> make_key(a=1, b="x") == make_key(b="x", a=1)
     True
@@ -41,19 +41,18 @@ def make_key(**parts: Any) -> str:
 
 
 def seed_of(*parts: int | str) -> int:
-    """Derive a seed below 2**63 from numbers and words, such as ``seed_of(0, "sample", 3)``."""
+    """Return a seed below 2**63 for numbers and words, such as ``seed_of(0, "sample", 3)``."""
     words = [int.from_bytes(hashlib.sha256(str(part).encode()).digest()[:8], "big") for part in parts]
     state = np.random.SeedSequence(words).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 
 def program_of(source: str | bytes) -> str:
-    """Return the program of a source text, independent of comments, docstrings, blank lines and formatting.
+    """Return the syntax tree of a source text as text, without comments, docstrings and formatting.
 
-    The program is the syntax tree as text: node types, non-empty fields and constants. The text of the tree is the same
-    on Python 3.11 to 3.13.
+    The text is the same on Python 3.11 to 3.13.
 
-    >>> program_of("x = 1  # one") == program_of("x=1")
+    >>> program_of("x = 1 # one") == program_of("x=1")
     True
     """
     parts: list[str] = []
@@ -89,12 +88,12 @@ def _is_bare_string(node: Any) -> bool:
 
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of the code of a module and of the modules that it imports from the same top-level package.
+    """Return a hash of a module and of the modules in the same package that it imports, directly or indirectly.
 
-    The sources are read, not imported. Only changes that `program_of` detects change the hash.
+    Files are read, not imported. Changes of comments, docstrings and formatting do not change the hash.
 
     Raises:
-        PluginError: the module cannot be found or does not parse.
+        PluginError: the module cannot be found or has a syntax error.
     """
     digest = hashlib.sha256()
     for name, path in sorted(_closure(module).items()):
@@ -104,7 +103,7 @@ def code_hash(module: str) -> str:
 
 
 def is_of_session(kind: type) -> bool:
-    """Return whether a class exists only in this session: a notebook cell, a prompt or the script defines it."""
+    """Return whether a class is defined in a notebook, at a prompt or in the main script, not in a module."""
     return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
 
 
@@ -114,20 +113,18 @@ _parsing = threading.Lock()
 def syntax_tree(source: str | bytes) -> ast.Module:
     """Return the syntax tree of a module.
 
-    Only one thread parses at a time, because two simultaneous parsers in CPython 3.11 can raise a SystemError ("AST
-    constructor recursion depth mismatch").
+    Only one thread parses at a time, because two parsers at once can raise a SystemError in CPython 3.11.
     """
     with _parsing:
         return ast.parse(source)
 
 
 def class_hash(kind: type) -> str:
-    """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
+    """Return a hash of the code of a plugin's class.
 
-    A class that is defined in a notebook cell or at a prompt has no source file. The hash of a class without a source
-    file covers the byte code and constants of its methods, and the functions, classes and plain values of the same
-    session that they use. Editing a notebook cell and running it again changes the hash of the class that the cell
-    defines.
+    For a class of a module, the hash is `code_hash` of the module. For a class of a notebook or prompt, the hash covers
+    the byte code and constants of the methods. It also covers functions, classes and plain values of the notebook that
+    the methods use.
 
     Raises:
         PluginError: the module of the class cannot be found.
@@ -141,7 +138,7 @@ def class_hash(kind: type) -> str:
 
 
 def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
-    """Yield a description of an object for hashing: code for functions and classes, text for other values."""
+    """Yield texts that describe an object for hashing: code of functions and classes, or a value."""
     if id(value) in seen:
         return
     if isinstance(value, staticmethod | classmethod):
@@ -206,12 +203,10 @@ def _describe_code(code: CodeType, docstring: str | None, names: set[str]) -> It
 
 
 def sources_of(module: str) -> tuple[Path, ...]:
-    """Return the files of a module and of the modules that it imports from its own top-level package.
-
-    Nothing is imported.
+    """Return the files of a module and of the modules in the same package that it imports, directly or indirectly.
 
     Raises:
-        PluginError: the module cannot be found or does not parse.
+        PluginError: the module cannot be found or has a syntax error.
     """
     return tuple(_closure(module).values())
 

@@ -1,4 +1,4 @@
-"""Plugins that are imported at first use, and targets: descriptions from which another process can load a class."""
+"""Plugins that are imported at first use, and loading of a class in another process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Target = str | bytes  # ``module:Class``, or a class pickled by `target_of`
 
 @dataclass(frozen=True)
 class Lazy:
-    """A plugin that is imported at first use.
+    """Description of a plugin class that is imported at first use.
 
     Attributes:
-        name: the ``name`` attribute of the class that ``target`` points to.
+        name: value of the class attribute ``name``.
         target: ``package.module:Class``.
-        summary: one line for ``tabgenbench list``.
-        extra: the optional extra of TabGenBench that installs the packages which the plugin requires, such as ``sdv``.
+        summary: description in one line for ``tabgenbench list``.
+        extra: optional extra of TabGenBench, such as ``sdv``, that installs the packages of the plugin.
     """
 
     name: str
@@ -34,26 +34,26 @@ class Lazy:
 
     @property
     def module(self) -> str:
-        """The module that contains the class."""
+        """Name of the module that contains the class."""
         return self.target.partition(":")[0]
 
     @property
     def install_hint(self) -> str:
-        """The command that installs the optional extra, or an empty string if no extra is needed."""
+        """The command that installs the optional extra, or empty."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     @property
     def lacks(self) -> str:
-        """Text with the missing packages of the extra and the command that installs them; empty if none is missing."""
+        """Text that names missing packages and the command that installs them; empty if none is missing."""
         missing = missing_packages(self.extra) if self.extra else ()
         are = "is" if len(missing) == 1 else "are"
         return f"needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}" if missing else ""
 
     def load(self, *, without_packages: bool = False) -> type:
-        """Import the class.
+        """Import and return the class.
 
         Args:
-            without_packages: whether the class may be loaded although packages of its extra are not installed.
+            without_packages: whether to import the class even if packages of its extra are missing.
 
         Raises:
             PluginError: a package of the plugin's extra is not installed, the import raises an exception, or the class
@@ -81,11 +81,10 @@ class _NoSuchName(PluginError):
 
 
 def target_of(kind: type) -> Target:
-    """Return a description (target) from which `load_target` loads the class in any process.
+    """Return a description (target) with which `load_target` loads the class in another process.
 
-    A class of a module is named ``module:Class``. Another process cannot import a class of a notebook cell, a script or
-    a function body. The code of a class that cannot be imported is pickled, together with the objects of its session
-    that it uses.
+    The target of a class in a module is ``module:Class``. A class in a notebook, a script or a function cannot be
+    imported. Its target is the pickled class, with the objects that the class uses.
 
     Raises:
         PluginError: the class must be pickled, but refers to something that cannot be pickled.
@@ -113,11 +112,11 @@ def target_of(kind: type) -> Target:
 
 
 def load_target(target: Target) -> Any:
-    """Return the class that a target describes: import ``module:Class`` or unpickle the class.
+    """Return the class that a target describes.
 
     Raises:
-        PluginError: the module has no class of this name. An error that the import itself raises reaches the caller
-            unchanged.
+        PluginError: the module has no class of this name.
+        Exception: the import of the module raises this exception.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

@@ -1,4 +1,4 @@
-"""Loading of installed plugins, and finding plugins by name."""
+"""Loading of installed plugins, and search for plugins by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSION = "this session"  # plugin name of classes passed to the Python function
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered generator, metric, dataset source, engine or report, and the plugin that registered it."""
+    """A registered class (generator, metric, dataset source, engine or report), and the plugin that registered it."""
 
     name: str
     summary: str
@@ -32,31 +32,31 @@ class Entry:
 
     @property
     def module(self) -> str:
-        """The module that contains the class."""
+        """Name of the module that contains the class."""
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Return whether this entry registers a given class, without importing its module."""
+        """Return whether this entry is for a given class; import nothing."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
     @property
     def extra(self) -> str:
-        """The optional extra that installs the packages which the plugin needs; empty if it needs none."""
+        """The optional extra that installs the packages of the class, or empty."""
         return self.target.extra or "" if isinstance(self.target, Lazy) else ""
 
     @property
     def lacks(self) -> str:
-        """Text with the missing packages of the plugin and the command that installs them; empty if none is missing."""
+        """Text that names missing packages and the command that installs them; empty if none is missing."""
         return self.target.lacks if isinstance(self.target, Lazy) else ""
 
     def load(self, *, without_packages: bool = False) -> Any:
-        """Return the class; import it if necessary. `Lazy.load` explains ``without_packages``."""
+        """Import the class if necessary, and return it; see `Lazy.load` for ``without_packages``."""
         return self.target.load(without_packages=without_packages) if isinstance(self.target, Lazy) else self.target
 
     def load_fitting(self, kind: Kind, *, without_packages: bool = False) -> Any:
-        """Return the class, imported and checked. `Lazy.load` explains ``without_packages``.
+        """Import the class, check and return it; see `Lazy.load` for ``without_packages``.
 
         Raises:
             PluginError: the class cannot be imported or cannot be used as a plugin of its kind.
@@ -80,7 +80,7 @@ class SuiteEntry:
 
 @dataclass(frozen=True)
 class Disabled:
-    """A plugin that is not used, with the reason."""
+    """A plugin that is not used, and the reason (usually an error)."""
 
     plugin: str
     reason: str
@@ -88,13 +88,13 @@ class Disabled:
 
 @dataclass
 class Plugins:
-    """All installed plugins, as loaded by this process; created by `make_manager`.
+    """All installed plugins. `make_manager` creates this object.
 
     Attributes:
-        manager: contains the enabled plugins.
+        manager: manager of the enabled plugins.
         disabled: the disabled plugins, in the order of their failures.
-        versions: version of the distribution by plugin, for plugins from entry points.
-        commands: names of the commands that each plugin added, by plugin; filled by `add_commands`.
+        versions: versions of the plugins' distributions, by plugin.
+        commands: names of the commands that `add_commands` got from each plugin, by plugin.
     """
 
     manager: pluggy.PluginManager
@@ -104,7 +104,7 @@ class Plugins:
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
 
     def registered(self, kind: Kind) -> list[Entry]:
-        """Return all registered plugins of a kind, sorted by name. Several plugins may have the same name."""
+        """Return all entries of a kind, sorted by name; several entries may have the same name."""
         if kind not in self._entries:
             found = [
                 Entry(target.name, _summary(target), plugin, target)
@@ -115,10 +115,10 @@ class Plugins:
         return self._entries[kind]
 
     def entries(self, kind: Kind) -> dict[str, Entry]:
-        """Return the registered plugins of a kind as a dictionary by name, sorted by name.
+        """Return the entries of a kind by name, sorted by name.
 
         Raises:
-            PluginError: two plugins have the same name; the message names both distributions.
+            PluginError: two entries have the same name. The message names both distributions.
         """
         found: dict[str, Entry] = {}
         for entry in self.registered(kind):
@@ -131,10 +131,10 @@ class Plugins:
         return found
 
     def find(self, kind: Kind, name: str) -> Entry:
-        """Return the plugin of this name.
+        """Return the entry with this name.
 
         Raises:
-            ConfigError: no plugin has this name; the message suggests a close name.
+            ConfigError: no entry has this name; the message suggests a close name.
         """
         entries = self.entries(kind)
         if name not in entries:
@@ -142,7 +142,7 @@ class Plugins:
         return entries[name]
 
     def add_class(self, kind: Kind, found: type) -> None:
-        """Register a class that no distribution registers, such as a class from a notebook. Ignore registered classes.
+        """Register a class, such as a class from a notebook, unless it is registered already.
 
         Raises:
             PluginError: the class cannot be used as a plugin of this kind.
@@ -158,9 +158,9 @@ class Plugins:
             registered.sort(key=lambda entry: entry.name)
 
     def suites(self) -> dict[str, SuiteEntry]:
-        """Return the registered suites by name, which is the name of the file without suffix.
+        """Return the registered suites by name. The name of a suite is the name of its file without suffix.
 
-        If two suites have the same name, the suite that was registered first is used.
+        If two suites have the same name, the first one is used.
         """
         found: dict[str, SuiteEntry] = {}
         for suite in self.registered_suites():
@@ -168,14 +168,14 @@ class Plugins:
         return dict(sorted(found.items()))
 
     def registered_suites(self) -> list[SuiteEntry]:
-        """Return all registered suites in the order of registration. Several suites may have the same name."""
+        """Return all registered suites, in the order of registration; names may be repeated."""
         asked = self._ask("register_suites", _is_path, "paths of suite files")
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call a hook for observers, such as ``cell_finished``, of every plugin.
+        """Call an observer hook, such as ``cell_finished``, in every plugin.
 
-        A plugin whose hook raises an exception is disabled; the other plugins are still called.
+        A plugin is disabled if its hook raises an exception; the others are still called.
         """
         for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
             self._call(impl, hook, arguments)
@@ -189,10 +189,6 @@ class Plugins:
             self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
-        """Yield the items, such as generators, that each plugin registers.
-
-        A plugin whose hook returns a value of the wrong type is disabled.
-        """
         for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
             answer = self._call(impl, hook, {})
             if answer is None:
@@ -217,11 +213,11 @@ class Plugins:
 
 
 def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
-    """Load every installed plugin.
+    """Load every installed plugin, and return the result.
 
     Args:
-        extra: additional plugins: modules, objects, or classes, which are instantiated.
-        points: entry points to load; by default those of the group ``tabgenbench``.
+        extra: additional plugins. Each is a module, an object or a class without arguments.
+        points: entry points to load, by default all of the group ``tabgenbench``.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)

@@ -1,4 +1,4 @@
-"""A dataset from a DataFrame or an AnnData object in memory."""
+"""A dataset from a DataFrame or an AnnData object."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ __all__ = ["MemorySource"]
 
 
 class MemorySource(DatasetSource):
-    """A dataset from a DataFrame or an AnnData object.
+    """Dataset source for a DataFrame or an AnnData object.
 
-    Roles of columns that the arguments do not give are inferred as for a file. The identity of the dataset is a hash of
-    the content: two frames with equal values, names and roles are the same dataset.
+    Roles of columns that the arguments do not give are inferred as for a file. Frames with equal values, names and
+    roles are the same dataset.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
         name: name of the dataset on boards.
-        said: fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
-            ``log2p1``, ``layer``, ``per_10k``, ``title``, ``summary``,
-            ``metadata`` (path of a metadata JSON of SDV) and so on.
+        said: fields of a card (description) of the table, such as ``conditions``, ``group``, ``batch``, ``targets``,
+            ``ignore``, ``id``, ``scale``, ``log2p1``, ``layer``, ``per_10k``, and ``metadata`` (path of a metadata JSON
+            of SDV).
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.
@@ -60,7 +60,7 @@ class MemorySource(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """Card (description) of the dataset, made from the given fields; by default, the title is its name."""
+        """Card (description) of the dataset; by default, the title is the name of the dataset."""
         said = self.settings
         summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
         return DatasetCard(
@@ -73,7 +73,7 @@ class MemorySource(DatasetSource):
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 
     def load(self) -> Table:
-        """Return the checked table."""
+        """Check the data and return them as a table."""
         said, where = self.settings, f"dataset {self.name!r}"
         if isinstance(self.data, pd.DataFrame):
             frame = frame_as_read(self.data, where, ids=said.id, text=said.named(), missing=said.missing_values)

@@ -1,19 +1,21 @@
-"""Roles and kinds of the columns of a user's table; where the table's card does not give them, they are inferred.
+"""Roles (such as group or feature) and kinds of the columns of a user's table.
 
 A column gets the first role in this list that applies:
 
-* the role that the card gives to the column;
-* the group, if it has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
-* a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label`` or
-  ``tissue``, and is text, true / false, or at most 20 whole numbers;
-* a numeric feature, if it contains numbers; a whole-number feature, if all these numbers are whole;
-* a numeric feature, if it contains dates, which become whole units (such as days) since the first date;
-* left out, if it has no value or one value in every row, or is text that looks like an identifier or free text: with
-  more than 1,000 values, or more values than half the rows;
-* a categorical feature, if it contains other text or true / false.
+* the role that the card (description of the table) gives to the column;
+* the group, if the column has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
+* a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label``; the
+  values must be true / false, text with few different values, or at most 20 different whole numbers;
+* a numeric feature, if the column contains numbers or different dates (dates become whole numbers of, for example, days
+  since the first date);
+* left out, if the column has no value or the same value in every row;
+* left out, if the column is text with more than 1,000 values or with more values than half the rows, because this looks
+  like identifiers or free text;
+* a categorical feature, if the column contains other text or true / false.
 
-Missing values become separate categories, or are marked in companion columns (`tabgenbench.data.schema.Gap`). The
-table's `Layout` states each guess and the option that overrides it.
+A missing value of a condition or categorical feature becomes a category. For numbers, an additional categorical feature
+marks the rows with a missing value (`tabgenbench.data.schema.Gap`). The `Layout` of the table lists each inferred role
+and the option that overrides it.
 """
 
 from __future__ import annotations
@@ -51,13 +53,13 @@ WHOLE = 2**53  # a larger float64 has no digits after the decimal point
 
 @dataclass(frozen=True)
 class Roles:
-    """The roles of the columns of a table, and the table as a frame.
+    """A table as a frame, and the roles of its columns.
 
     Attributes:
-        frame: the columns of the table, without the columns that are left out and the rows that are dropped.
+        frame: the table, without columns that are left out and rows that are dropped.
         schema: roles of the columns.
         layout: every column of the file.
-        note: sentences on what was inferred.
+        note: text that lists what was inferred.
     """
 
     frame: pd.DataFrame
@@ -68,8 +70,6 @@ class Roles:
 
 @dataclass
 class _Found:
-    """Roles that have been found so far, by column."""
-
     columns: dict[str, Column] = field(default_factory=dict)
     dates: list[DateFeature] = field(default_factory=list)
 
@@ -78,12 +78,12 @@ class _Found:
         return tuple(one.name for one in fits)
 
     def doubtful(self, words: str) -> list[str]:
-        """Return the columns whose recorded guess contains the given words."""
+        """Return the columns whose remark (``guess``) contains the given words."""
         return [one.name for one in self.columns.values() if words in one.guess]
 
 
 def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str) -> Roles:
-    """Find the role of each column of a table of numbers and text.
+    """Infer the roles of columns that the card does not give, and return the roles of all columns.
 
     Args:
         frame: one row per sample, without the sample ids and the ignored columns.
@@ -92,8 +92,8 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
         where: name of the table in error messages.
 
     Raises:
-        DataError: a named column does not exist, a column is neither numbers nor categories, or a value is missing
-            although ``missing = "error"``.
+        DataError: a named column does not exist, the values of a column cannot be used, or a value is missing although
+            ``missing = "error"``.
     """
     _check_names(frame, said, where)
     if said.missing == "error":
@@ -135,7 +135,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
 
 
 def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
-    """Return the roles that the card gives to columns of ``obs`` in an h5ad file, and a note on inferred roles."""
+    """Return the roles that a card gives to columns of ``obs``, and a text on the inferred roles."""
     notes = [f"{title}, {len(obs):,} rows"]
     group = said.group
     if group is None:
@@ -226,10 +226,7 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
 
 
 def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:
-    """Return the kind of a column's values, such as numbers, dates or categories.
-
-    A column of dates that has no role in the card is added to ``found``.
-    """
+    """Return the kind of a column, such as number or date; record the format of dates in ``found``."""
     name, filled = str(column.name), column.dropna()
     if filled.empty:
         return "empty"
@@ -266,7 +263,6 @@ def _are_mostly_numbers(values: pd.Series) -> bool:
 
 
 def _stored_format(column: pd.Series) -> str:
-    """Return the date format of a column whose type is a date type; an empty text for other columns."""
     if not pd.api.types.is_datetime64_any_dtype(column):
         return ""
     stamps = column.dropna()
@@ -293,7 +289,6 @@ def _kind_of_numbers(column: pd.Series, said: FileCard, where: str) -> ColumnKin
 
 
 def _constant(column: pd.Series) -> str | None:
-    """If a column has one value in every row, return this value as text."""
     if column.isna().any() or column.nunique() != 1:
         return None
     return (
@@ -309,7 +304,6 @@ def _is_condition(column: pd.Series, name: str, kind: ColumnKind) -> bool:
 
 
 def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
-    """Return why the inferred kind of a feature may be wrong, and which option changes the kind."""
     if kind == "date" and not pd.api.types.is_datetime64_any_dtype(column):
         form = next(date.format for date in found.dates if date.column == column.name)
         return f"read as {form}; date_formats gives another format"
@@ -319,7 +313,9 @@ def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
 
 
 def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
-    """Add the missing values of the columns to the schema; companion columns become categorical features.
+    """Return the schema with a description (`Gap`) of the missing values of each column.
+
+    For a numeric feature, the schema gets a categorical feature that marks the missing values.
 
     Raises:
         DataError: the batch or the group has a missing value; the message names the row.
@@ -358,16 +354,7 @@ def _note(
     ids: str | None,
     n_rows: tuple[int, int],
 ) -> str:
-    """Return sentences on the inferred roles and kinds of columns.
-
-    Args:
-        found: the columns.
-        said: the given fields of the card.
-        schema: roles of the columns.
-        n_missing: numbers of missing values of the columns that have some.
-        ids: the column of sample ids.
-        n_rows: rows of the file and of the table.
-    """
+    """Return a text on the inferred roles and kinds of columns; ``n_rows`` are rows of the file and of the table."""
     made = [name for name in schema.categorical_features if name in found.columns]
     facts = {
         "sample ids": [ids] if ids and said.id is None else [],

@@ -1,15 +1,14 @@
-"""SDV metadata JSON as the card of a table.
+"""Metadata of the package SDV (a JSON file) as the card (description) of a table.
 
-Both formats of a single table are read: ``{"columns": {...}, "primary_key": ...}`` and
-``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` with one table. See
-https://docs.sdv.dev/sdv/concepts/metadata for the format. Each kind of column in the metadata (``sdtype``) is
-converted:
+SDV has two formats for one table: ``{"columns": {...}, "primary_key": ...}`` and
+``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` (https://docs.sdv.dev/sdv/concepts/metadata). This
+module reads both formats. The kind of a column in SDV (``sdtype``) determines its use:
 
 * ``numerical``: a feature;
-* ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, without an order;
-* ``datetime``: a date, in its ``datetime_format`` if it has one;
-* ``id``, ``unknown`` and personal data such as ``email``: left out; the primary key is the sample id;
-* the sequence key, which marks the rows of one entity: the group.
+* ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, whose order is ignored;
+* ``datetime``: a date, in the format of ``datetime_format`` if this field is given;
+* ``id``, ``unknown`` and personal data such as ``email``: left out, but the primary key is the sample id;
+* the sequence key (the column that identifies the rows of one entity): the group.
 
 No column becomes a condition, because the SDV format has no such role.
 """
@@ -35,11 +34,11 @@ PERSONAL = frozenset(  # sdtypes of personal data that need no ``"pii": true``
 
 
 def read_sdv_metadata(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of the table (may be empty) and the fields of a card that correspond to an SDV metadata JSON.
+    """Return the name of the table (or empty) and the fields of a card that follow from SDV metadata.
 
     Raises:
-        DataError: the file cannot be read, is not JSON, or describes no table, several tables or an unknown kind of
-            column; the message names the column.
+        DataError: the file cannot be read, is not JSON, does not describe exactly one table, or contains an unknown
+            kind of column.
     """
     name, table = _only_table(_read_json(path), path)
     columns = table.get("columns")
@@ -75,7 +74,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _only_table(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Any]]:
-    """Return name and metadata of the only table; the name is empty if the format has no table names."""
     if "tables" not in content:
         return "", content
     tables = content["tables"]
@@ -89,7 +87,7 @@ def _only_table(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Any
 
 
 def _kind(column: str, facts: Any, path: Path) -> str:
-    """Return the sdtype of a column, or ``left out`` if the column is not generated."""
+    """Return the ``sdtype`` of a column, or ``left out`` for identifiers, personal data and unknown values."""
     kind = facts.get("sdtype") if isinstance(facts, dict) else None
     if not isinstance(kind, str):
         raise DataError(f"{path}: column {column!r} has no sdtype, expected one of {', '.join(KINDS)}; {FIX}")

@@ -1,4 +1,4 @@
-"""Suites: TOML files that list datasets, generators and metrics, and set the numbers of splits, seeds and draws."""
+"""Suites: TOML files that list datasets, generators and metrics, and set numbers of splits, seeds and tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Choice", "Suite", "dataset_choices", "find_suite", "is_for", "make_c
 
 
 class Choice(Options):
-    """A plugin name with options."""
+    """A plugin that a suite selects, with its options."""
 
     name: str = Field(description="name of the plugin; for a dataset also the path of a card or a file")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the defaults")
@@ -28,7 +28,7 @@ class Choice(Options):
 
 
 class Suite(Options):
-    """A benchmark to run: which generators to train on which datasets, which metrics to compute, and how often."""
+    """A benchmark to run: datasets, generators, metrics, and the numbers of splits, seeds and synthetic tables."""
 
     name: str = Field(description="name of the suite in the store")
     summary: str = Field("", description="one line for `tabgenbench list suites`")
@@ -56,7 +56,7 @@ class Suite(Options):
 
 
 def parse_choice(item: Any) -> Choice:
-    """Convert text such as ``"cvae:epochs=30"``, or a dictionary, to a choice of a plugin with label and options."""
+    """Convert text such as ``"cvae:epochs=30"``, or a dictionary, to a plugin name with options."""
     if isinstance(item, Choice):
         return item
     if isinstance(item, str):
@@ -75,9 +75,10 @@ def parse_choice(item: Any) -> Choice:
 
 
 def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
-    """Convert items to datasets; an item with a list of ``train_rows`` becomes one dataset for each number.
+    """Convert items of a suite to datasets.
 
-    Every dataset has the option ``train_rows``, the number of training rows of its splits.
+    Every dataset has the option ``train_rows``, the number of training rows. A list of numbers gives one dataset per
+    number.
     """
     choices = []
     for choice in map(parse_choice, items):
@@ -93,21 +94,25 @@ def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
 
 
 def is_for(only_for: Sequence[str], dataset: str) -> bool:
-    """Return whether a plugin may be used on a dataset (NAME or NAME:key=value): ``only_for`` lists it or is empty."""
+    """Return whether a plugin may be used on a dataset, which is given as NAME or NAME:key=value.
+
+    Every dataset is allowed if ``only_for`` is empty.
+    """
     return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
 
 
 def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]:
-    """Convert names, classes or instances of plugins to choices with their options.
+    """Convert names, classes or instances of plugins to plugin names with options.
 
     Args:
-        kind: the kind of the plugins.
-        given: an argument of `parse_choice`, a class, an instance (its options are used), or a list of these.
-        plugins: the registered plugins; other classes are added.
+        kind: kind of the plugins, such as ``metrics``.
+        given: one item or a list of items. An item is a text or dictionary for `parse_choice`, a class, or an instance,
+            whose options are used.
+        plugins: the registered plugins. Given classes are added to them.
 
     Raises:
         ConfigError: an item has another type.
-        PluginError: a class does not fit its kind.
+        PluginError: a class cannot be a plugin of this kind.
     """
     choices = []
     for item in given if isinstance(given, list | tuple) else [given]:
@@ -129,7 +134,7 @@ def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]
 
 
 def find_suite(text: str, plugins: Plugins) -> Suite:
-    """Return a suite by registered name or path of a TOML file.
+    """Return the suite with a registered name, or the suite in a TOML file.
 
     Raises:
         ConfigError: no suite has this name, or the file is missing or invalid; the message names the file and the key.

@@ -1,1 +1,1 @@
-"""Running a suite: plan it, prepare its data, train its generators and score their samples."""
+"""Execution of a suite: plan, data, training of generators, and scores of their samples."""

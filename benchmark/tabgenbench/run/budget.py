@@ -1,12 +1,12 @@
-"""Time budget of a run: the order in which cells (trainings) start, and whether one more can start.
+"""Time budget of a run: the order in which trainings (cells) start, and whether the next one can start.
 
-A run with a budget works in rounds. A round consists of all cells (trainings of a generator) with one seed on one split
-of every dataset. The rounds of the first seed come first, one round per split, because the intervals on boards are
-computed over splits. A cell of a later round starts only after all cells of the earlier rounds have started, so at any
-time all generators have been trained on nearly the same splits. Within a round, cells of unknown duration start first,
-because most of the budget remains at that time. Cells of known duration follow, shortest first. If the next cell does
-not fit into the remaining time, no further cell starts. A shorter cell of a later round might fit, but it would add a
-split on which another generator has no result.
+A run with a budget works in rounds. A round consists of all trainings with one seed on one split of every dataset.
+Boards compute confidence intervals over splits, so the first seed is used on every split before the second seed.
+A training of a later round starts only after all trainings of the earlier rounds have started. At any time, all
+generators have therefore been trained on nearly the same splits. Within a round, trainings of unknown duration start
+first, because the remaining time is then longest. The others follow, shortest first. If the next training does not fit
+into the remaining time, no further training starts. A shorter training of a later round might fit, but another
+generator would then lack a result on the same split.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Budget", "balanced", "count_fitting", "round_of"]
 
 @dataclass(frozen=True)
 class Budget:
-    """The number of seconds, counted from the creation of this object, in which a run may start cells (trainings)."""
+    """Time in seconds within which a run may start trainings, counted from the creation of this object."""
 
     seconds: float
     started: float = field(default_factory=time.monotonic)
@@ -34,24 +34,21 @@ class Budget:
         return self.started + self.seconds - time.monotonic()
 
     def fits(self, seconds: float | None) -> bool:
-        """Return whether a cell (training) of this duration may start in the remaining time.
-
-        A cell (training) of unknown duration may start as long as any time remains.
-        """
+        """Return whether a training of this duration fits into the remaining time; None is an unknown duration."""
         return self.left > (seconds or 0.0)
 
 
 def round_of(cell: Cell) -> tuple[int, int]:
-    """Return the round of a cell (training) as (seed, split); cells of an earlier round start first."""
+    """Return the round of a training as (seed, split)."""
     return cell.identity.seed, cell.identity.split
 
 
 def balanced(cells: Iterable[Cell], seconds_of: Callable[[Cell], float | None]) -> list[Cell]:
-    """Sort cells (trainings) in the order in which a run with a time budget starts them.
+    """Return trainings in the order in which a run with a time budget starts them.
 
     Args:
-        cells: the cells, in the order of the plan.
-        seconds_of: estimated seconds of a cell, or None.
+        cells: the trainings, in the order of the plan.
+        seconds_of: returns the estimated seconds of a training, or None.
     """
 
     def place(cell: Cell) -> tuple[tuple[int, int], bool, float]:
@@ -62,7 +59,7 @@ def balanced(cells: Iterable[Cell], seconds_of: Callable[[Cell], float | None]) 
 
 
 def count_fitting(seconds: Iterable[float], *, budget: float, workers: int) -> int:
-    """Return how many of the cells, run in this order and with these durations, start before a time budget is spent."""
+    """Return how many trainings of these durations start, in this order, within a time budget in seconds."""
     free, started = [0.0] * workers, 0
     for one in seconds:
         if free[0] >= budget or free[0] + one > budget:

@@ -1,4 +1,4 @@
-"""The queue of a run's cells (trainings): in the order of the plan, or in rounds if the run has a time budget."""
+"""The queue of a run's trainings (cells), which is sorted by rounds if the run has a time budget."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ OFFER_SECONDS = 0.02  # between two checks for new cells while preflight checks 
 
 
 class CellQueue:
-    """Hands out cells (trainings) to the workers of a run; many threads share one queue.
+    """Gives trainings (cells) to the threads of a run, which share one queue.
 
-    A cell is added to the queue as soon as the preflight check of its generator is finished, while the checks of other
-    generators still run. With a time budget (`tabgenbench.run.budget`), cells of later rounds start only when all cells
-    have been added. After the first cell that does not fit into the remaining time, no further cell starts.
+    A training enters the queue as soon as its generator has been checked, while other generators are still checked.
+    With a
+    time budget (`tabgenbench.run.budget`), trainings of the second and later rounds wait until all trainings are in the
+    queue. After the first training that does not fit into the remaining time, no further training starts.
 
     Args:
-        run: the run, with the estimates of its cells if it has a budget.
-        claims: claims of this runner.
+        run: the run.
+        claims: locks by which several runners of one store avoid double work.
         stopping: event that is set when the run must stop.
     """
 
@@ -42,26 +43,26 @@ class CellQueue:
 
     @property
     def waiting(self) -> list[Cell]:
-        """The cells that have not started, in the order in which they will start."""
+        """The trainings that have not started, in the order in which they will start."""
         with self._choosing:
             return list(self._waiting)
 
     def offer(self, cells: Sequence[Cell]) -> None:
-        """Add cells that may start."""
+        """Add trainings to the queue."""
         with self._choosing:
             self._waiting.extend(cells)
             if self._order:
                 self._waiting.sort(key=lambda cell: self._order[cell.key])
 
     def end_offers(self) -> None:
-        """Declare that all cells (trainings) of the run have been added to the queue."""
+        """Declare that all trainings of the run are in the queue."""
         with self._choosing:
             self._all_offered = True
 
     def next(self) -> Cell | None:
-        """Return the next cell (training), claimed for this runner, or None if no further cell starts.
+        """Return the next training and lock it for this runner, or return None if no further training starts.
 
-        The call waits while other runners are working on all remaining cells (trainings).
+        The call waits while other runners work on all remaining trainings.
         """
         while not self._stopping.is_set():
             with self._choosing:

@@ -1,4 +1,4 @@
-"""The work on one cell (one generator, dataset, split and seed): train, sample, score, and record every outcome."""
+"""The work on one training of a generator (a cell): train, sample, score, and write the results."""
 
 from __future__ import annotations
 
@@ -35,18 +35,16 @@ Announce = Callable[[str, dict[str, Any]], None]
 
 
 class Stopped(Exception):
-    """The run was stopped, for example by Ctrl-C; interrupted work is not recorded."""
+    """The run was stopped, for example by Ctrl-C. Unfinished work is not recorded."""
 
 
 class CellWork:
-    """Trains and scores the cells (one generator, dataset, split and seed) of a run.
-
-    All threads of the run share one `CellWork`.
+    """Trains generators and scores their samples, one cell (training) at a time in each thread.
 
     Args:
         run: the run.
-        engine: engine that runs plugin code.
-        announce: called with the name of an observer hook and its arguments, in the thread of the cell.
+        engine: engine that runs the code of plugins.
+        announce: function that calls an observer hook, given the name of the hook and its arguments.
         stopping: event that is set when the run must stop.
     """
 
@@ -58,9 +56,7 @@ class CellWork:
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Train and score a cell (one generator, dataset, split and seed) if results are missing.
-
-        Return the record of the cell's training, or None if it has no record.
+        """Train the generator of a cell and score its samples, unless results exist; return the record of the training.
 
         Raises:
             Stopped: the run was stopped during the work.
@@ -131,10 +127,6 @@ class CellWork:
         return outcome
 
     def _cell_record(self, cell: Cell, outcome: Outcome) -> CellRecord:
-        """Return the record of a training task's outcome.
-
-        If a plugin returned invalid values, the record's status is ``failed``.
-        """
         try:
             return _writable(self._record_of(cell, outcome))
         except Exception as error:  # nothing is written here, so the reported values are the cause
@@ -158,10 +150,7 @@ class CellWork:
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics.
-
-        The metrics of each Python distribution run in their own process, isolated from other code.
-        """
+        """Compute metrics. The metrics of each Python distribution run in their own process."""
         groups: dict[str, list[str]] = {}
         for label in labels:
             groups.setdefault(self.run.plan.metrics[label].distribution, []).append(label)
@@ -169,10 +158,7 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics.
-
-        If a metric kills its process, record this failure and compute the remaining metrics in a new process.
-        """
+        """Compute metrics in one process. After a crash of the process, a new process computes the other metrics."""
         while left:
             found: dict[str, dict[str, Any]] = {}
 
@@ -222,10 +208,6 @@ class CellWork:
         return path.absolute() if path.is_file() else None
 
     def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
-        """Write the records of a metric: its scores and, separately, its run time.
-
-        If the metric returned invalid values, its status becomes ``failed``.
-        """
         try:
             record, info, artifacts = self._score_records(cell, label, found, outcome)
         except Exception as error:  # nothing is written here, so the reported values are the cause
@@ -267,11 +249,9 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return the phases (such as fit and sample) that the task of a cell entered.
+    """Return time, memory and status of the phases (such as fit) that the task entered.
 
-    The last phase has the status of the task; all earlier phases are ``ok``.
-
-    The seconds of a finished fit and of sampling exclude the time in which tables are written.
+    The seconds of fit and sample exclude the time in which tables are written.
     """
     phases = {}
     for name in PHASES:
@@ -286,13 +266,11 @@ def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
 
 
 def _writable(record: RecordT) -> RecordT:
-    """Return a record unchanged if it can be written as JSON; otherwise raise the error."""
     record.model_dump_json()
     return record
 
 
 def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
-    """If a sampled table is missing, turn the outcome of a training task into a failure."""
     gone = [name for name in (f"draw-{draw}.h5ad" for draw in range(draws)) if not (folder / name).is_file()]
     if outcome.status != "ok" or not gone:
         return outcome
@@ -300,7 +278,6 @@ def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
 
 
 def _unfit(outcome: Outcome, error: Exception) -> Outcome:
-    """Turn an outcome into a failure because values from a plugin cannot be recorded."""
     reason = f"its values cannot be recorded ({text_of(error)[:500]})"
     return replace(outcome, status="failed", value=None, reason=reason)
 

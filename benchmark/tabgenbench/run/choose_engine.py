@@ -1,4 +1,4 @@
-"""Selection of the engine that runs the tasks of a run, with its numbers of workers and threads."""
+"""Selection of the engine that runs the tasks of a run, and its options."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["EngineChoice", "choose_engine"]
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine that runs the tasks of a run, with its options.
+    """An engine with its options, and some options of a run.
 
     Attributes:
         kind: class of the engine.
-        options: options of the engine, with all defaults filled in.
-        timing: whether measured times of generators must be comparable.
-        retry_failed: whether failed cells are retried.
-        keep_models: whether trained models are kept; None keeps those of at most `MODEL_BYTES`.
+        options: options of the engine, after `Engine.settle`.
+        timing: whether trainings run one at a time, so that measured times can be compared.
+        retry_failed: whether failed trainings and metrics are repeated.
+        keep_models: whether trained models are kept. None keeps models of at most `MODEL_BYTES`.
     """
 
     kind: type[Engine]
@@ -58,15 +58,12 @@ class EngineChoice:
         )
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
-        """Start slow preparations, such as imports, for the cells (trainings) of a suite; do not wait for them."""
+        """Start to import the modules that a suite needs; do not wait for the imports."""
         for preload in first_preloads(suite, plugins):
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return an engine that is ready for tasks.
-
-        If ``store`` is None, the engine runs tasks that do not access a store.
-        """
+        """Return an engine that is ready for tasks; without ``store``, its tasks must not use a store."""
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder
@@ -80,7 +77,7 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
     Raises:
         ConfigError: the engine does not exist, or options conflict.
         DeviceError: the device does not exist.
-        PluginError: the engine's class cannot be imported, or is not an engine.
+        PluginError: the class of the engine cannot be imported or is not an engine.
     """
     if options["timing"] and (options["workers"] or 1) > 1:
         raise ConfigError(

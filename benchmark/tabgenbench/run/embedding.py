@@ -1,7 +1,7 @@
-"""Embedding of the rows of a split and prediction of labels by a trained generator, and the file of the results.
+"""Embedding of rows and prediction of labels by a trained generator, and the file of the results.
 
-The file ``embedding.npz`` is in the folder of the synthetic tables of a cell (one training). The arrays of the file are
-``train/<block>``, ``test/<block>`` and ``predicted/<column>``; no array is pickled.
+The file ``embedding.npz`` is in the folder of the synthetic tables of a training. It contains the arrays
+``train/<latent space>``, ``test/<latent space>`` and ``predicted/<column>``, without pickled objects.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = ["Embedded", "embed_rows", "read_embedding"]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Latent coordinates and label predictions of a cell (one trained generator); empty if the cell has no such file.
+    """Latent coordinates and predicted labels from one trained generator; empty if it computes none.
 
     Attributes:
-        train: coordinates of the training rows, followed by validation rows, by name of the latent space (block).
-        test: coordinates of the test rows by block.
-        predictions: labels of the test rows by column.
+        train: coordinates of the training rows, followed by the validation rows, by name of the latent space.
+        test: coordinates of the test rows, by name of the latent space.
+        predictions: predicted labels of the test rows, by condition column.
     """
 
     train: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -49,11 +49,11 @@ class Embedded:
 def embed_rows(
     generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
 ) -> list[str]:
-    """Embed all rows of a split, predict the conditions of test rows, and write both; return notes on failures.
+    """Embed all rows of a split, predict conditions of test rows, write a file, and return notes on errors.
 
-    If the generator can neither embed nor predict, nothing is written. If embedding fails, the returned notes say so,
-    and the cell does not fail, because its synthetic tables are complete. In a suite that samples no tables,
-    ``must_succeed`` is true, and an error in embedding or prediction is raised.
+    If the generator can neither embed nor predict, no file is written. An error of the generator becomes a note,
+    because its synthetic tables are complete. With ``must_succeed``, for suites without synthetic tables, the error is
+    raised.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []
@@ -94,7 +94,7 @@ def embed_rows(
 
 
 def read_embedding(path: Path | None) -> Embedded:
-    """Read the file that `embed_rows` wrote; if there is none, the result is empty."""
+    """Read a file that `embed_rows` wrote; without a path, return an empty result."""
     found = Embedded()
     if path is None:
         return found

@@ -1,4 +1,4 @@
-"""Estimate of how long a run takes and how much disk space it needs, by generator."""
+"""Estimate of the time and disk space of a run, by generator."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ WIDE = 1.5  # a range is shown if its ends differ by more than this factor
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorEstimate:
-    """Estimated time and disk space of the pending cells (trainings) of one generator.
+    """Estimated time and disk space of the pending trainings (cells) of one generator.
 
     Attributes:
         label: name with the options that differ from the defaults.
-        cells: number of pending cells of the generator.
-        seconds: total seconds of these cells, or None if the time of one cell is unknown.
-        low: total seconds if each cell takes as long as the fastest earlier cell.
-        high: total seconds if each cell takes as long as the slowest earlier cell.
-        bytes: size of the synthetic tables, models and records; only of the tables if the generator has no earlier
-            cell.
-        source: what the estimate is based on.
+        cells: number of pending trainings.
+        seconds: total seconds, or None if the time of a training is unknown.
+        low: total seconds if each training is as fast as the fastest earlier training.
+        high: total seconds if each training is as slow as the slowest earlier training.
+        bytes: size of all files, or only of the synthetic tables if there is no earlier training.
+        source: text that says on what the estimate is based.
     """
 
     label: str
@@ -41,7 +40,7 @@ class GeneratorEstimate:
 
     @classmethod
     def of(cls, label: str, found: Sequence[CellEstimate]) -> Self:
-        """Sum the estimates of the cells (trainings) of one generator."""
+        """Return the sum of the estimates of the trainings of one generator."""
         known = [one for one in found if one.seconds is not None]
         return cls(
             label=label,
@@ -55,7 +54,7 @@ class GeneratorEstimate:
 
     @property
     def row(self) -> list[object]:
-        """Row of a table of estimates: label, number of cells, time per cell, total time, disk space and source."""
+        """Label, number of trainings, time per training, total time, disk space and source, for a table."""
         if self.seconds is None:
             return [self.label, self.cells, "unknown", "unknown", bytes_text(self.bytes), self.source]
         one, n = range_text(self.seconds / self.cells, self.low / self.cells, self.high / self.cells), self.cells
@@ -64,14 +63,14 @@ class GeneratorEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Estimate of a run.
+    """Estimated time and disk space of a run.
 
     Attributes:
-        generators: estimate of each generator with pending cells.
-        workers: number of cells that run at the same time.
-        longest: seconds of the longest cell.
-        split_bytes: size of splits that are not in the store yet.
-        unknown_metrics: metrics whose times are not known and not included.
+        generators: estimate of each generator with pending trainings.
+        workers: number of trainings that run at the same time.
+        longest: seconds of the longest training.
+        split_bytes: size in bytes of splits that must still be written.
+        unknown_metrics: metrics of unknown time, which the estimate leaves out.
     """
 
     generators: tuple[GeneratorEstimate, ...]
@@ -82,7 +81,7 @@ class Estimate:
 
     @classmethod
     def of(cls, cells: Sequence[tuple[Cell, CellEstimate]], *, workers: int, split_bytes: float = 0.0) -> Self:
-        """Sum the estimates of all cells (trainings) of a run."""
+        """Return the sum of the estimates of all trainings of a run."""
         by_label: dict[str, list[CellEstimate]] = {}
         for cell, found in cells:
             by_label.setdefault(cell.identity.label, []).append(found)
@@ -96,7 +95,7 @@ class Estimate:
 
     @property
     def n_cells(self) -> int:
-        """Number of pending cells."""
+        """Number of pending trainings."""
         return sum(one.cells for one in self.generators)
 
     @property
@@ -106,7 +105,7 @@ class Estimate:
 
     @property
     def line(self) -> str:
-        """Estimated time, disk space and basis of the estimate, such as ``about 14 min and 120 MiB of disk (...)``."""
+        """Text with time, disk space and source of the estimate: ``about 14 min and 120 MiB of disk (...)``."""
         known = [one for one in self.generators if one.seconds is not None]
         unknown = [one.label for one in self.generators if one.seconds is None]
         if not known:
@@ -122,7 +121,7 @@ class Estimate:
         return f"{time} and {bytes_text(self.bytes)} of disk ({based})"
 
     def timed_line(self, label: str) -> str:
-        """Return a line with the estimated times of the run and of a generator whose first epochs were timed."""
+        """Return a text with the estimated times of the whole run and of one generator, for its progress."""
         [one] = [one for one in self.generators if one.label == label]
         shared = min(self.workers, one.cells)
         time = range_text((one.seconds or 0.0) / shared, one.low / shared, one.high / shared)
@@ -137,7 +136,7 @@ class Estimate:
 
 
 def range_text(seconds: float, low: float, high: float) -> str:
-    """Return a time as text: one time, or a range if ``high`` is more than 1.5 times ``low``.
+    """Return a time as text, or a range of times if ``high`` is more than 1.5 times ``low``.
 
     >>> range_text(700, 650, 760), range_text(700, 300, 1500)
     ('about 12 min', '5 to 25 min')

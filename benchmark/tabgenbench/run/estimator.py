@@ -1,16 +1,15 @@
-"""Estimates of the time and disk space of cells (trainings), from earlier cells of the same generators.
+"""Estimates of the time and disk space of trainings (cells) from earlier trainings of the same generators.
 
-An earlier cell (training) is used for the estimate of a new cell if both have the same generator, options and kind of
-device; only the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if
-there are none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the
-amount of work:
+The generator, its options (except ``epochs``) and the kind of device of an earlier training must be equal to those of
+the new training. Earlier trainings with the same table, epochs and number of threads are preferred. If there are none,
+the estimate uses earlier trainings on the table of the most similar size. Their times are multiplied by a ratio:
 
-- fit: training rows x epochs x (features + 256), since a network's inner layers do not grow with the table; without
-  the option ``epochs`` training rows x features;
-- sampling, metrics and synthetic tables: test rows x features x draws;
-- everything else (imports, reading, writing) is not scaled.
+- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network, or of
+  training rows x features if the generator has no option ``epochs``;
+- sampling, metrics and synthetic tables: the ratio of test rows x features x number of synthetic tables;
+- everything else (imports, reading, writing): 1.
 
-An estimate is the median over the earlier cells; the smallest and the largest value are also returned.
+An estimate is the median over the earlier trainings, with the smallest and the largest value as its range.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ Group = tuple[str, str]  # name of a generator, and its options without the epoc
 
 @dataclass(frozen=True)
 class Need:
-    """The pending work on a cell (one training): whether it must be trained, and the metrics to compute."""
+    """The pending work on one training: whether the generator must be trained, and the metrics to compute."""
 
     fit: bool
     metrics: Sequence[str]
@@ -52,17 +51,18 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class CellEstimate:
-    """Estimated time and disk space of the work on one cell (one generator, dataset, split and seed).
+    """Estimated time and disk space of one training (cell) and its scoring.
 
     Attributes:
-        seconds: seconds of the cell's tasks, or None if its generator has no earlier cell.
-        low: seconds according to the fastest earlier cell.
-        high: seconds according to the slowest earlier cell.
-        bytes: size of the synthetic tables, model and records; only of the tables if the generator has no earlier cell.
-        earlier: keys of the earlier cells that the estimate is based on.
-        is_scaled: whether the earlier cells have another table or another number of epochs.
-        is_timed: whether the estimate is based on the first epochs of a running cell.
-        unknown: metrics whose times are not known and not included.
+        seconds: estimated seconds, or None without an earlier training of the generator.
+        low: seconds according to the fastest earlier training.
+        high: seconds according to the slowest earlier training.
+        bytes: size of all files, or only of the synthetic tables if there is no earlier training.
+        earlier: keys of the earlier trainings that the estimate uses.
+        is_scaled: whether the earlier trainings have another table or number of epochs, so that times were multiplied
+            by a ratio.
+        is_timed: whether the estimate uses the first epochs of a running training.
+        unknown: metrics of unknown time, which the estimate leaves out.
     """
 
     seconds: float | None
@@ -76,13 +76,13 @@ class CellEstimate:
 
 
 class Estimator:
-    """Estimates the time of cells (trainings) from earlier cells; further earlier cells can be added during a run.
+    """Estimates the time and disk space of trainings (cells) from earlier trainings.
 
     Args:
-        earlier: earlier cells; cells that ran on another kind of device are ignored.
-        device: kind of the device of new cells.
-        threads: threads of new cells.
-        model_bytes: the largest model that is kept, in bytes; None keeps all.
+        earlier: earlier trainings. Trainings on another kind of device are ignored.
+        device: kind of device of new trainings, ``cpu`` or ``cuda``.
+        threads: number of threads of new trainings.
+        model_bytes: largest size in bytes of a model that is kept. None keeps all.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier cell; a finished cell replaces estimates made from the first epochs of running cells."""
+        """Add an earlier training; if it is finished, discard estimates from first epochs of running trainings."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -116,11 +116,11 @@ class Estimator:
         self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
-        """Return whether a finished cell (training) exists for the generator with these options."""
+        """Return whether an earlier training of the generator with these options has been added."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
-        """Return the estimate of a cell; cells that differ only in their seed share one estimate."""
+        """Return the estimate of a training and its scoring."""
         new, known = cell.identity, self._estimates
         size = (new.dataset_fingerprint, new.n_train, new.n_test, new.n_features, new.draws)
         alike = (new.generator, new.label, *size, need.fit, *need.metrics)
@@ -156,17 +156,15 @@ class Estimator:
         )
 
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
-        """Measure the seconds per epoch of a running cell (training) whose generator has no earlier cell.
+        """Measure the time per epoch of a running training, and return whether its generator can now be estimated.
 
-        Return whether the remaining cells (trainings) of the generator can now be estimated.
-
-        The seconds per epoch follow from two progress reports at least `TIMED_SECONDS` apart, or from one report after
-        `LONG_SECONDS`.
+        Generators with an earlier training are not measured. A measurement needs two progress reports that are at least
+        `TIMED_SECONDS` apart, or one report after `LONG_SECONDS`.
 
         Args:
-            cell: the cell.
-            progress: the latest progress report of the cell.
-            seconds: seconds since the start of the cell.
+            cell: the running training.
+            progress: latest progress report of the training.
+            seconds: seconds since the start of the training.
         """
         if self.knows(cell) or progress.epoch < 1:
             return False
@@ -193,10 +191,7 @@ class Estimator:
         return True
 
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
-        """Return earlier cells (trainings) of the generator on the same table.
-
-        If no earlier cell has the same table, return those on the table whose size is most similar.
-        """
+        """Return earlier trainings on the same table or, if there are none, on the table of most similar size."""
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:
             is_other = _place(one.identity) != _place(new)
@@ -207,10 +202,7 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the estimated seconds of a metric on all synthetic tables of a cell (training), or None if unknown.
-
-        The estimate uses earlier cells (trainings) of any generator.
-        """
+        """Return the estimated seconds of a metric for one training, or None; the generator does not matter."""
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
             return known[size]
@@ -236,12 +228,12 @@ class Estimator:
 
 
 def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collection[str] = ()) -> list[EarlierCell]:
-    """Read the finished cells most similar to the new cells, at most `PER_GENERATOR` per generator and options.
+    """Return the finished trainings (cells) most similar to new ones, at most `PER_GENERATOR` per generator.
 
     Args:
-        store: the store with earlier cells.
-        new: the new cells.
-        without: keys of cells to exclude.
+        store: the store with finished trainings.
+        new: the new trainings.
+        without: keys of trainings to exclude.
     """
     wanted: dict[Group, dict[tuple[str, int], CellIdentity]] = defaultdict(dict)
     for one in new:
@@ -256,10 +248,7 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return the keys of the earlier cells (trainings) that are most similar to the new cells.
-
-    The most similar earlier cell of each new cell comes first, then the second most similar of each, and so on.
-    """
+    """Return keys of the earlier trainings most similar to the new ones, the most similar of each first."""
 
     def best(new: CellIdentity) -> list[str]:
         def distance(one: tuple[str, CellIdentity]) -> tuple[bool, float]:
@@ -272,13 +261,13 @@ def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence
 
 
 def group_of(identity: CellIdentity) -> Group:
-    """Return the generator and its options without epochs; cells (trainings) are estimated from cells equal in both."""
+    """Return the generator and its options without epochs, which earlier and new trainings must share."""
     options: Mapping[str, object] = {name: value for name, value in identity.config.items() if name != EPOCHS}
     return identity.generator, json.dumps(options, sort_keys=True)
 
 
 def _place(identity: CellIdentity) -> tuple[str, int]:
-    """Return the table and epochs of a cell (training); cells that agree in both are assumed to take equal time."""
+    """Return the table and the epochs of a training; trainings that share these should take equal time."""
     return identity.dataset_fingerprint, _epochs(identity) or 0
 
 
@@ -299,6 +288,6 @@ def _values(identity: CellIdentity) -> int:
 
 
 def _mean(seconds: Iterable[float]) -> float:
-    """Return the mean, or 0 if it is negative: the values are differences of rounded times, so some may be negative."""
+    """Return the mean, or 0 if it is negative. Values are differences of rounded times and can be negative."""
     found = list(seconds)
     return max(0.0, fmean(found)) if found else 0.0

@@ -1,4 +1,4 @@
-"""Export of a synthetic table: a stored one, or new rows from a saved model or a generator that is trained again."""
+"""Export of a stored synthetic table, or of new rows from a saved or retrained generator."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ PROGRESS_SECONDS = 5.0  # minimum time between lines of progress
 
 
 class ExportFailed(TabGenBenchError):
-    """Error: a generator failed while it was trained again or while rows were sampled."""
+    """A generator failed during another training or while it sampled rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """Request of a synthetic table.
+    """Request for a synthetic table.
 
     Attributes:
-        store: folder of the store, which is only read.
-        choice: which trained generator (cell) of the store to export from.
+        store: folder of results, which is only read.
+        choice: the training (cell) whose generator samples the rows.
         rows: number of new rows, or None for a stored synthetic table.
-        draw: number of the stored synthetic table; for new rows, any number, where different numbers give different
-            rows.
-        given: values of condition columns of new rows.
-        options: ``executor``, ``device`` (None: the device of the cell), ``timeout`` and ``memory``, as for a run.
-        say: called with lines of text about the progress of the export.
+        draw: number of the stored synthetic table. For new rows, the number acts as a seed.
+        given: values of condition columns that new rows must have.
+        options: ``executor``, ``device``, ``timeout`` and ``memory``, as for a run. By default, the device is that of
+            the training.
+        say: function that prints a line on the progress of the export.
     """
 
     store: Path
@@ -67,7 +67,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """An exported synthetic table on the dataset's own scale, with its cell and a description of its origin."""
+    """A synthetic table on the dataset's own scale, with the record of its training and its origin as text."""
 
     table: Table
     record: CellRecord
@@ -78,7 +78,7 @@ def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
     """Return the requested synthetic table. The store is not changed.
 
     Raises:
-        ConfigError: the request matches no cell of the store, or an option is invalid.
+        ConfigError: the request matches no training in the store, or an option is invalid.
         StoreError: the store or the split on which the generator was trained cannot be read.
         ExportFailed: the generator failed.
     """
@@ -107,7 +107,6 @@ def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
 
 
 def _finished(path: Path, record: CellRecord, origin: str, request: ExportRequest) -> Exported:
-    """Read a finished synthetic table of a run or a task, and convert it to the dataset's own scale."""
     table = read_transform(path).invert(read_table(path))
     for name, n in out_of_calendar(table).items():
         request.say(f"column {name!r}: {n:,} dates are before 1677 or after 2262; they are moved to these limits")
@@ -115,7 +114,7 @@ def _finished(path: Path, record: CellRecord, origin: str, request: ExportReques
 
 
 class _Sampling:
-    """Samples the requested rows with an engine, in a folder outside the store."""
+    """Samples the requested rows in a temporary folder."""
 
     def __init__(
         self, request: ExportRequest, plugins: Plugins, store: Store, record: CellRecord, folder: Path
@@ -134,7 +133,7 @@ class _Sampling:
         self.engine = self._engine(plugins)
 
     def make(self) -> Exported:
-        """Sample rows from the saved model; if there is none, train the generator again."""
+        """Return rows from the saved model; if this is impossible, train the generator again."""
         self._warn_of_other_code()
         damage = self.store.find_model_damage(self.record)
         if not damage and not issubclass(self.kind, Persistent):
@@ -152,11 +151,6 @@ class _Sampling:
         return self._result(outcome, f"{what} of the model trained again")
 
     def _engine(self, plugins: Plugins) -> EngineChoice:
-        """Return the engine.
-
-        The engine uses the cell's device and number of threads, unless the request names others or this machine lacks
-        them.
-        """
         options, environment = self.request.options, self.record.environment
         device = options.get("device")
         if device is None:
@@ -227,8 +221,6 @@ class _Sampling:
 
 
 class _Reporter:
-    """Prints the progress of a training, at most one line in `PROGRESS_SECONDS` seconds."""
-
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say, self.last = say, time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Selection of one cell (one training) of a store, by its key or by generator, dataset, split and seed."""
+"""Selection of one training (cell) in a store, by its key or by generator, dataset, split and seed."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ MOST = 5  # cells or labels that a message names
 
 @dataclass(frozen=True, kw_only=True)
 class CellChoice:
-    """Description of the cell (one generator, dataset, split and seed) to select.
+    """Description of the training (cell) to select.
 
-    Without ``cell``, values that all cells (trainings) of the store share may be omitted.
+    Generator and dataset may be omitted if the store has only one.
 
     Attributes:
-        cell: key of the cell, its first characters, or the cell's title.
+        cell: key of the training, the first characters of the key, or the title of the training.
         generator: label, name, class or instance of the generator.
         dataset: label, name or path of the dataset.
-        split: number of the split; by default the first split.
-        seed: seed of the cell; by default the first seed.
+        split: number of the split, by default the lowest.
+        seed: seed of the training, by default the lowest.
     """
 
     cell: str = ""
@@ -45,17 +45,17 @@ class CellChoice:
 
 
 def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[[str], None]) -> CellRecord:
-    """Return the record of the selected cell (training), which must have the status ``ok``.
+    """Return the record of the selected training, which must have the status ``ok``.
 
     Args:
         store: the store.
-        choice: which cell.
-        plugins: the plugins; a class in ``choice`` is added.
-        say: called with a line if several cells match equally well.
+        choice: the training to select.
+        plugins: the plugins, to which a class in ``choice`` is added.
+        say: function that prints a message, for example if several trainings match.
 
     Raises:
-        StoreError: the store has no cells.
-        ConfigError: no cell matches, the choice is ambiguous, or the cell is not ok.
+        StoreError: the store has no trainings.
+        ConfigError: no training matches, several match, or the training has another status.
     """
     others = (choice.generator, choice.dataset, choice.split, choice.seed)
     if choice.cell and any(one is not None for one in others):
@@ -84,7 +84,6 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
 
 
 def _of_first_fold(records: Sequence[CellRecord]) -> list[CellRecord]:
-    """Keep the records without a fold and those of the first fold; the option ``CELL`` can select the second fold."""
     first = min(-1 if record.cell.fold is None else record.cell.fold for record in records)
     return [record for record in records if record.cell.fold == (None if first < 0 else first)]
 
@@ -116,9 +115,9 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Keep the records with one label: the first of the given labels that any record has.
+    """Return the records with the first of the wanted labels that exists.
 
-    A plugin name without options matches if only one label has this name.
+    The name of a plugin is enough if only one label has this name.
     """
     labels = sorted(set(map(label, records)))
     if not wanted:
@@ -137,7 +136,7 @@ def _narrowed(
 def _of_file(
     records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
 ) -> list[CellRecord]:
-    """Keep the cells that were trained on the content of a file; if there are none, announce that and keep all."""
+    """Return the trainings on the content of a file; if there are none, print a message and return all."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
         opened = open_dataset(parse_choice(str(given)), plugins, None)
@@ -154,7 +153,6 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
-    """Return possible board labels of a generator: the label that ``run`` writes for these options, the text itself."""
     [choice] = make_choices("generators", given, plugins)
     labels = [str(given)] if isinstance(given, str) else []
     try:
@@ -166,7 +164,6 @@ def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
 
 
 def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
-    """Return possible board labels of a dataset: the label that ``run`` writes, the dataset's name, the text itself."""
     try:
         opened = open_dataset(parse_choice(str(given)), plugins, None)
     except TabGenBenchError:  # the file may be gone; the store has its name
@@ -176,7 +173,6 @@ def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
 
 
 def _first(records: Sequence[CellRecord], option: str, wanted: int | None, field: str) -> list[CellRecord]:
-    """Keep the records of the given split or seed; by default of the split or seed with the lowest number."""
     values = sorted({getattr(record.cell, field) for record in records})
     if wanted is not None and wanted not in values:
         known = ", ".join(map(str, values))

@@ -1,4 +1,4 @@
-"""Names under which a board shows synthetic tables that are ranked together."""
+"""Names of synthetic tables that a board compares."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["file_stem", "is_one_table", "name_tables"]
 
 
 def is_one_table(synthetic: Any) -> bool:
-    """Return whether a value is one synthetic table: neither a folder nor a list or dictionary of tables."""
+    """Return whether a value is one synthetic table, and not a folder, list or dictionary of tables."""
     if isinstance(synthetic, str | Path):
         return not Path(synthetic).expanduser().is_dir()
     return not isinstance(synthetic, Mapping | list | tuple)
 
 
 def name_tables(synthetic: Any) -> dict[str, Data]:
-    """Return synthetic tables by their names on the board; the name of a file is used without its suffix.
+    """Return synthetic tables by name. The name of a file is used without its suffix.
 
     Args:
-        synthetic: a path of a file or a folder of files, a dict of tables by name, or a list of paths; a table from
-            memory without a name is called ``synthetic``.
+        synthetic: a path of a file or a folder of files, a list of paths, a dictionary of tables by name, or one table
+            in memory, whose name becomes ``synthetic``.
 
     Raises:
         DataError: a folder contains no table, two tables have the same name, or a table in a list has no name.

@@ -1,4 +1,7 @@
-"""Pending work of a run; it is read from the store at each step, so that runners see each other's results."""
+"""Work of a run that is not done yet.
+
+Each function reads the store again, because other runners may have written results.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,9 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells (one generator, dataset, split and seed) that must be trained or scored.
+    """Return the cells (trainings) whose generator must be trained or scored.
 
-    The function also stores in ``run`` which work is missing, and when the records of each cell (training) last
-    changed.
+    The function also stores in ``run`` what each cell needs and when its files last changed.
     """
     todo = []
     for cell in run.plan.cells:
@@ -36,14 +38,14 @@ def find_work(run: Run) -> list[Cell]:
 
 
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
-    """Return whether a cell (one generator, dataset, split and seed) must be trained.
+    """Return whether the generator of a cell must be trained.
 
-    Trainings that another runner has finished since `find_work` are not repeated.
+    It need not be trained if another runner has trained it since `find_work`.
 
     Args:
         run: the run.
-        cell: the cell.
-        first: whether this is the call from `find_work`.
+        cell: one training of the run.
+        first: whether `find_work` is the caller.
     """
     return _needs_fit(run, cell, run.snapshot(cell), first=first)
 
@@ -62,18 +64,18 @@ def _needs_fit(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> boo
 
 
 def is_unchanged(run: Run, cell: Cell) -> bool:
-    """Return whether the record of a cell (one training) is unchanged since `find_work`."""
+    """Return whether the record of a training is unchanged since `find_work`."""
     return _stamp(run.store, cell)[0] == run.stamps[cell.key][0]
 
 
 def count_failed(run: Run) -> int:
-    """Count the cells (trainings) that failed earlier, or have a failed metric, and are not retried."""
+    """Return the number of trainings that failed earlier, or have a failed metric, and are not repeated."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
 
 def missing_metrics(run: Run, cell: Cell) -> list[str]:
-    """Return the labels of the metrics that must be computed, or computed again, for a trained cell."""
+    """Return the labels of the metrics that must be computed (again) for a finished training."""
     return _missing_metrics(run, cell, run.snapshot(cell), first=False)
 
 
@@ -96,7 +98,7 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return the modification times (ns) of the record and the scores of a cell (training); 0 for a missing file."""
+    """Return the modification times (ns) of the files of a training and its scores; 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

@@ -1,4 +1,4 @@
-"""The plan of a run: the suite's plugins with validated options, and a key for every cell (training)."""
+"""The plan of a run: the plugins of a suite with validated options, and all trainings (cells) with their keys."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class OpenedDataset(NamedTuple):
     """A dataset of a run.
 
     Attributes:
-        source: the source of the table.
+        source: source of the table.
         code: hash of the source's code.
-        label: name of the dataset on boards, with ``train_rows`` if it is given.
-        train_rows: number of training rows in place of that of the suite's split, or None.
+        label: name of the dataset on boards.
+        train_rows: number of training rows, or None for the number that the suite sets.
     """
 
     source: DatasetSource
@@ -54,7 +54,7 @@ class OpenedDataset(NamedTuple):
     train_rows: int | None = None
 
     def named(self, label: str) -> OpenedDataset:
-        """Return the dataset with another label; ``train_rows`` is added to the label if it is given."""
+        """Return the dataset with another label, to which ``train_rows`` is added."""
         if self.train_rows is not None:
             label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
         return self._replace(label=label)
@@ -65,10 +65,10 @@ class PluginChoice:
     """A generator or a metric of a suite, with all its options.
 
     Attributes:
-        distribution: the Python distribution that registers the plugin.
+        distribution: Python distribution that registers the plugin.
         label: name with the options that differ from the defaults.
         code: hash of the plugin's code.
-        only_for: datasets on which the plugin is used; empty means all datasets.
+        only_for: datasets on which the plugin is used. If empty, it is used on all.
     """
 
     name: str
@@ -85,9 +85,9 @@ class GeneratorChoice(PluginChoice):
     """A generator of a suite, with all its options.
 
     Attributes:
-        is_planted: whether the generator is a planted failure, which boards leave out.
-        lacks: text that names missing packages that the generator needs; such a generator is not trained.
-        title: label from the suite, shown on boards; not part of any key. The title is empty if the suite gives none.
+        is_planted: whether the generator is a control with a deliberate fault, which boards leave out.
+        lacks: text that names missing packages of the generator. If it is not empty, the generator is not trained.
+        title: label that the suite sets for boards, or empty.
     """
 
     card: Card
@@ -114,10 +114,10 @@ class Cell:
     """One generator, trained once on one split of one dataset with one seed.
 
     Attributes:
-        key: hash of everything that can change the result.
-        identity: description of the cell in records.
+        key: hash of everything that can change the trained model and its samples.
+        identity: description of the training in the results.
         generator: the generator to train.
-        metric_keys: for each metric's label, the key of the metric's scores.
+        metric_keys: keys (hashes) of scores, by label of the metric.
     """
 
     key: str
@@ -127,13 +127,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """Title of the cell (training), such as ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the training, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
         return self.identity.title
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The whole work of a run: all cells (trainings) in order."""
+    """All trainings (cells) of a run in order, and their metrics."""
 
     suite: Suite
     cells: tuple[Cell, ...]
@@ -143,7 +143,7 @@ class Plan:
     split_notes: dict[str, str] = field(default_factory=dict)
 
     def to_record(self, command: str) -> SuiteRecord:
-        """Convert the plan to the record of the suite in the store."""
+        """Return the record of the suite, which is stored for boards."""
         rows = [
             SuiteRow(
                 key=cell.key,
@@ -179,7 +179,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     Raises:
         ConfigError: a name or an option is unknown or invalid, a generator or metric is listed twice with equal
             options, or two generators of a dataset have the same label.
-        PluginError: a class cannot be imported or does not fit its kind, or a package of a metric is not installed.
+        PluginError: a class cannot be imported or used, or a package of a metric is not installed.
     """
     generators, metrics = [], []
     for choice in suite.generators:
@@ -205,7 +205,6 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
 
 def _resolve_one(kind: Kind, choice: Choice, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
-    """Find the class of one generator or metric; also return the fields for its `PluginChoice`."""
     entry = plugins.find(kind, choice.name)
     found = entry.load_fitting(kind, without_packages=kind == "generators")
     config = make_options(found.Config, choice.options, where=f"{kind.removesuffix('s')} {choice.name!r}")
@@ -227,7 +226,6 @@ def _check_labels(kind: Kind, chosen: Sequence[PluginChoice]) -> None:
 
 
 def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
-    """Raise `ConfigError` if a board could show two generators of one dataset under the same label."""
     for one, other in combinations(generators, 2):
         if one.shown == other.shown and _may_share_a_dataset(one.only_for, other.only_for):
             both = f"{one.label!r} and {other.label!r}"
@@ -241,13 +239,13 @@ def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
-    """Return the dataset with the given name, card or file.
+    """Return the dataset with a given name or file.
 
-    Every dataset has the option ``train_rows``, which is not passed to the source.
+    Every dataset has the option ``train_rows``, which its source does not get.
 
     Raises:
         ConfigError: the dataset or an option does not exist, or ``train_rows`` is not a positive whole number.
-        PluginError: the class of the dataset cannot be imported or does not fit its kind.
+        PluginError: the class of the dataset cannot be imported or is not a dataset source.
     """
     options = dict(choice.options)
     train_rows = options.pop("train_rows", None)
@@ -270,16 +268,16 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Compute the key of every cell (one generator, dataset, split and seed) of a suite.
+    """Return all trainings (cells) of a suite, with their keys.
 
-    Repeated cells are planned once.
+    Trainings with equal keys are planned once.
 
     Args:
         suite: the suite.
-        resolved: its generators and metrics.
+        resolved: generators and metrics of the suite.
         prepared: datasets of the suite with their splits.
-        device: device of the computation; its kind is part of the keys.
-        threads: threads per cell; part of the keys.
+        device: device of the computation. The keys depend on ``cpu`` or ``cuda``.
+        threads: number of threads of each training, on which the keys depend.
     """
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}
@@ -304,7 +302,7 @@ def make_plan(
 
 
 def label_of(name: str, config: Options) -> str:
-    """Return a plugin's name with all options that differ from their defaults, such as ``cvae:epochs=30``."""
+    """Return a plugin's name with the options that differ from the defaults, such as ``cvae:epochs=30``."""
     defaults = {key: field.get_default(call_default_factory=True) for key, field in type(config).model_fields.items()}
     changed = [
         f"{key}={_short(value)}"
@@ -346,13 +344,13 @@ def _identity(
 
 
 def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) -> str:
-    """Return the key of a cell: a hash of everything that can change the result of its training.
+    """Return a hash of everything that can change a trained model and its samples (the key of a cell).
 
     Args:
-        identity: the cell.
+        identity: description of the training.
         code: hash of the generator's code.
         device: kind of the device, ``cpu`` or ``cuda``.
-        threads: threads of the cell.
+        threads: number of threads of the training.
     """
     return make_key(
         version=SCHEMA_VERSION,
@@ -369,7 +367,7 @@ def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) ->
 
 
 def metric_key(name: str, config: dict[str, Any], code: str) -> str:
-    """Return a hash of everything that can change the scores of a metric on a cell; ``code`` hashes its code."""
+    """Return a hash of everything that can change the scores of a metric; ``code`` is the hash of its code."""
     return make_key(version=SCHEMA_VERSION, metric=name, config=config, code=code)
 
 

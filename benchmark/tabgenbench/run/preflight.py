@@ -1,9 +1,8 @@
-"""Checks before training (preflight): does a generator support its tables, and is there enough memory?
+"""Check before training (preflight): does a generator support its tables, and is there enough memory?
 
-Each generator (with its options) is checked in a separate process of the engine, because its code may hang or crash. A
-cell (one training) is refused only if a package of the generator is not installed, the generator raises `Unsupported`,
-or its estimate exceeds the limit. Any other problem in a check causes a warning: the run trains the cell and records
-the result.
+Each generator is checked in a separate process, because its code may hang or crash. A training (cell) is refused in
+three cases: a package of the generator is missing, the generator raises `Unsupported`, or its memory estimate exceeds
+the limit. Any other problem causes a warning, and the generator is trained.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Question = dict[Size, list[Cell]]  # to one generator with its options: its tabl
 
 @dataclass(frozen=True)
 class Refusal:
-    """Reason why a training (cell) is refused, and its estimated memory in bytes, if known."""
+    """Reason why a training does not start, and its estimated memory in bytes, if known."""
 
     reason: str
     estimate: int | None = None
@@ -47,12 +46,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The results of the checks before training; all attributes are indexed by the key of the cell (training).
+    """Results of the checks before training, by the key of the training (cell).
 
     Attributes:
-        refusals: cells that do not start; their status is ``skipped``.
-        estimates: peak memory of fitting in bytes, estimated by the generator.
-        warnings: problems that occurred in the check of a generator; the cells of this generator start nevertheless.
+        refusals: trainings that do not start and get the status ``skipped``.
+        estimates: peak memory of fit in bytes, as the generator estimates it.
+        warnings: problems of a check that do not prevent the training.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -60,9 +59,9 @@ class Preflight:
     warnings: dict[str, str] = field(default_factory=dict)
 
     def lines(self, cells: Iterable[Cell]) -> list[str]:
-        """Return one sentence for each combination of generator, dataset and reason; refusals come before warnings.
+        """Return one sentence per generator, dataset and reason; refusals come before warnings.
 
-        Reasons that differ only in their numbers, such as reasons for several splits, are shown once.
+        Reasons that differ only in numbers count as one.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
@@ -71,7 +70,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a generator answers about one table: a reason to decline it, an estimate of memory in bytes, or an error."""
+    """Result of a check on one table: why the generator declines it, estimated memory in bytes, or a warning."""
 
     declined: str = ""
     estimate: int | None = None
@@ -90,20 +89,19 @@ def find_refusals(
     at_once: int = 1,
     accept: Callable[[Sequence[Cell]], None] = lambda cells: None,
 ) -> Preflight:
-    """Check, for each generator, whether it supports its tables and whether its memory stays below the limit.
+    """Return which trainings must not start, after a check of each generator on its tables.
 
-    Writes nothing but logs. Generators with light imports are checked first, so that they can be trained while heavy
-    libraries are imported.
+    Generators with fast imports are checked first, so that they can be trained while large libraries are imported.
 
     Args:
-        cells: the cells that are to be trained.
-        schemas: schema of each dataset by its label, as in a cell's identity; the group is left out, as in training.
-        engine: runs the plugins' code.
-        memory: limit of a cell's memory in bytes, or None.
-        folder: an existing folder for the processes' output.
-        seconds: time limit for all questions to one generator.
-        at_once: number of generators that are asked at the same time.
-        accept: called after each answer with those cells of the question that are not refused.
+        cells: the trainings (cells) that the run needs.
+        schemas: schema of each dataset by label.
+        engine: engine that runs the code of the plugins.
+        memory: memory limit of a training in bytes, or None.
+        folder: an existing folder for log files.
+        seconds: time limit of the check of one generator.
+        at_once: number of generators that are checked at the same time.
+        accept: function that gets trainings that may start, as soon as they are known.
     """
     found = Preflight({cell.key: Refusal(cell.generator.lacks) for cell in cells if cell.generator.lacks})
     cells = [cell for cell in cells if not cell.generator.lacks]
@@ -139,7 +137,6 @@ def _settle(
     seconds: float,
     accept: Callable[[Sequence[Cell]], None],
 ) -> None:
-    """Wait until one check is finished, and record the results of all finished checks."""
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         question, answers = waiting.pop(future)
         missing = _missing(future.result(), seconds)
@@ -157,7 +154,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the answer to use for a generator whose process sent no answer."""
+    """Return the result for tables that a check did not reach."""
     if outcome.status == "skipped":  # the constructor raised Unsupported, as it would before a fit
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -165,7 +162,7 @@ def _missing(outcome: Outcome, seconds: float) -> Answer:
 
 
 def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> CellRecord:
-    """Return the record of a refused cell (a training that does not start); `was_refused` recognises it."""
+    """Return the record of a training that does not start."""
     phases = {PHASE: Phase(status="skipped")}
     return CellRecord(
         key=cell.key,
@@ -178,12 +175,15 @@ def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> Ce
 
 
 def was_refused(record: CellRecord) -> bool:
-    """Return whether a record is that of a refused cell; every run checks it again, because limits may change."""
+    """Return whether a record is from `refused_record`.
+
+    Every run checks such trainings again, because limits may change.
+    """
     return record.status == "skipped" and PHASE in record.phases
 
 
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
-    """Return for each generator and its options the tables to check it on, and the cells (trainings) of each table."""
+    """Return, for each generator with its options, the tables and the trainings (cells) on each table."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity
@@ -224,9 +224,9 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 
 
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...], int], send: Send) -> None:
-    """Ask one generator whether it supports each of its tables and how much memory it needs.
+    """Check one generator on each of its tables.
 
-    The answer for each table is sent at once, because the generator may crash on the next table.
+    Each result is sent at once, because the generator may crash on the next table.
     """
     target, options, sizes, draws = payload
     kind = load_target(target)

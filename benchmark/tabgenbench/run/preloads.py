@@ -1,4 +1,4 @@
-"""Selection of the modules to import before a task starts, from the source code of its plugin."""
+"""Choice of the modules that a process imports before it runs a plugin, from the plugin's source code."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the sets of modules to import at the beginning of a run: at most two of the sets that generators need.
+    """Return the names of the sets of modules to import when a run starts, at most two.
 
-    Each set of modules is imported in its own process, and more than two simultaneous imports would delay the first
-    cells. Sets that are not imported at the beginning are imported when a task needs them. No plugin is imported.
+    Each set is imported in its own process. More than two simultaneous imports would delay the first trainings, so
+    other sets are imported when they are needed. This function imports no plugin.
     """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
@@ -74,16 +74,16 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
 
 
 def preload_for(*targets: Target) -> str:
-    """Return which modules to import before a task that uses these classes."""
+    """Return the name of the set of modules to import before these classes are used."""
     return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
 
 
 @cache
 def preload_of(*targets: Target) -> str:
-    """Return the name of the smallest set of modules (preload) with all heavy packages these plugins may import.
+    """Return the name of the smallest set of modules that contains all heavy packages the targets import.
 
-    The name is ``full``, the set of all modules, for a pickled class, an unreadable module, or an unknown imported
-    package.
+    The name is ``full``, the largest set, if no set contains all of these packages, or if a target is pickled, cannot
+    be read or imports an unknown package.
 
     Args:
         targets: ``module:Class``, a module name, or a pickled class.
@@ -121,7 +121,6 @@ def _imported_by(modules: Iterable[str]) -> set[str]:
 
 @cache
 def _plugin_packages() -> frozenset[str]:
-    """Return the top-level packages of installed plugins, without the package ``tabgenbench``."""
     return frozenset(point.module.partition(".")[0] for point in entry_points(group=PROJECT)) - {PROJECT}
 
 

@@ -1,4 +1,4 @@
-"""Preparation of datasets: load, validate and split them, and write the splits to the store once."""
+"""Loads, validates and splits datasets, and writes the splits to the store."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class Prepared:
 
     Attributes:
         index: label, fingerprint, size, schema and all known splits of the dataset.
-        splits: the requested splits, in order; a split into thirds appears twice, once per fold.
-        identity: hash of the source's code, options and input files; it is the name of the index file in the store.
+        splits: the requested splits, in order; a split with two folds (``thirds`` in `SplitConfig`) appears twice.
+        identity: hash of the source's code, options and input files, from which the index file in the store has its
+            name.
     """
 
     index: DatasetIndex
@@ -38,7 +39,7 @@ class Prepared:
     _new: list[Split] = field(default_factory=list)
 
     def commit(self, store: Store) -> None:
-        """Write new splits to the store and drop the table from memory."""
+        """Write new splits to the store, and free the table's memory."""
         for split in self._new:
             if self._table is None:
                 break
@@ -70,19 +71,19 @@ def prepare_dataset(
     say: Callable[[str], None],
     tables: dict[str, Table] | None = None,
 ) -> Prepared:
-    """Return a dataset with its splits, which are read from the store or made.
+    """Return a dataset with its splits; splits that the store lacks are made.
 
-    The table is loaded only if a split is missing in the store. Writes nothing.
+    The table is loaded only if the store lacks a split. Nothing is written.
 
     Args:
         store: store with the splits of earlier runs.
         source: the dataset.
-        label: name with the options that differ from the defaults.
+        label: name of the dataset, with the options that differ from the defaults.
         code: hash of the source's code.
         config: settings of the split.
         n_splits: number of splits; split ``i`` has seed ``i``.
         say: called with a line of text before a slow step.
-        tables: tables that this run has loaded, by `identity_of`; a table that is loaded is added.
+        tables: tables that this run has loaded, by `identity_of`; a newly loaded table is added.
 
     Raises:
         ConfigError: the settings of the split do not fit the table.
@@ -125,7 +126,7 @@ def identity_of(source: DatasetSource, code: str) -> str:
 
 
 def read_index(store: Store, source: DatasetSource, code: str) -> DatasetIndex | None:
-    """Return the stored index of a dataset with this code, these options and these input files, or None."""
+    """Return the stored size, schema and splits of a dataset, or None if code, options or input files are new."""
     return store.read(_index_path(store, identity_of(source, code)), DatasetIndex)
 
 

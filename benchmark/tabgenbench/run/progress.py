@@ -35,10 +35,7 @@ def say(line: str) -> None:
 
 
 class ProgressDisplay:
-    """Shows the epoch, the loss and the time left of running cells (trainings).
-
-    The display is a plugin that observes runs.
-    """
+    """Plugin that shows the epoch, the loss and the remaining time of the trainings in a run."""
 
     def __init__(self) -> None:
         self._run: Run | None = None
@@ -75,7 +72,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_started(self, cell: Cell) -> None:
-        """Show that a cell (one training) has started."""
+        """Show that a training has started."""
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
             one = cell.identity
@@ -90,8 +87,8 @@ class ProgressDisplay:
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
         """Show the epoch and the losses of a running training.
 
-        If the display prints plain lines, it also prints the remaining time. New estimates of the time that a generator
-        takes are printed, too.
+        Plain lines also contain the remaining time. If the run has a new time estimate for a generator, the estimate is
+        printed first.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
@@ -113,7 +110,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
-        """Count a cell (one training) as finished, and print its status."""
+        """Count a finished training, and print its time or failure."""
         self._done += 1
         one = record.cell
         seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
@@ -137,7 +134,6 @@ class ProgressDisplay:
         self._bar = None
 
     def _say(self, line: str) -> None:
-        """Print a line, above the bars if there are any."""
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False)
         else:
@@ -153,7 +149,7 @@ class _NotebookBar:
         self._handle = display({"text/plain": self._text(0, "")}, raw=True, display_id=True)
 
     def show(self, done: int, detail: str, *, at_once: bool = False) -> None:
-        """Update the bar, at most once every `REFRESH_SECONDS` unless ``at_once`` is true."""
+        """Update the bar if the last update is `REFRESH_SECONDS` old or ``at_once`` is true."""
         if at_once or time.monotonic() - self._drawn >= REFRESH_SECONDS:
             self._drawn = time.monotonic()
             self._handle.update({"text/plain": self._text(done, detail)}, raw=True)

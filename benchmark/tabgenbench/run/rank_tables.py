@@ -1,8 +1,8 @@
-"""Ranking of synthetic tables from other programs beside controls (simple reference generators).
+"""Ranks synthetic tables from other programs together with controls (simple reference generators).
 
-The results form a suite with one split: the given training and test rows. Each score names its controls: the floor (a
-bad value), the ceiling (a good value) and planted failures (tables with one known fault). The controls are trained and
-sampled in this process.
+The results are stored as a suite with one split, the given training and test rows. The specification of a score names
+its controls: the ceiling has a good value, the floor has a bad value, and each planted failure has one known fault.
+Controls are trained and sampled in this process.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ MACHINE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """A synthetic table on the evaluation scale, with the facts for its record.
+    """A synthetic table, with the other values of its record.
 
     Attributes:
-        stored: the table as a run stores it.
-        phases: time and memory of a control; empty for a synthetic table from another program.
+        stored: the table in the form that a run stores: counts, or values on the evaluation scale.
+        phases: times of training and sampling a control; empty for a table from another program.
     """
 
     name: str
@@ -85,9 +85,9 @@ class _Split:
 
 @contextmanager
 def ranked_board(request: ScoreRequest, plugins: Plugins, *, command: str) -> Iterator[Board]:
-    """Yield the board of ranked tables; its records are in a temporary folder that the end of the block removes.
+    """Yield the board of ranked tables; its files are deleted when the ``with`` block ends.
 
-    Arguments and errors are the same as those of `rank_tables`.
+    See `rank_tables` for arguments and errors.
     """
     with tempfile.TemporaryDirectory(prefix="tabgenbench-") as folder:
         rank_tables(request, Store(Path(folder)), plugins, command=command)
@@ -98,13 +98,13 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
     """Score synthetic tables and controls, and write the scores to a store as the records of a suite.
 
     Args:
-        request: the tables; its ``synthetic`` is what `name_tables` accepts.
+        request: the tables; `name_tables` names the tables in ``synthetic``.
         store: the store, which is created if necessary.
         plugins: the metrics and the controls.
-        command: the command line, for the board.
+        command: the command line that the board shows.
 
     Returns:
-        The suite, from which a report builds a board.
+        The record of the suite, with one row for each table and each control.
 
     Raises:
         DataError: a table cannot be used, the columns of the tables differ, or a name is used twice.
@@ -144,7 +144,7 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
 
 
 def _controls(metrics: Sequence[Choice], plugins: Plugins) -> list[str]:
-    """Return the controls that the specifications of the scores name and that use training rows only."""
+    """Return the names of the metrics' controls that are trained on training rows only."""
     names: dict[str, None] = {}
     for choice in metrics:
         for spec in plugins.find("metrics", choice.name).load_fitting("metrics").scores:
@@ -189,7 +189,7 @@ def _read(request: ScoreRequest, named: Mapping[str, Data]) -> tuple[_Split, lis
 
 
 def _control(choice: GeneratorChoice, plugins: Plugins, split: _Split, seed: int) -> _Candidate:
-    """Train a control, and sample one row with the conditions of each test row."""
+    """Train a control, and sample one row for each test row, with the test row's conditions."""
     kind: type[Generator] = plugins.find("generators", choice.name).load_fitting("generators")
     check_makes(kind, split.train.schema)
     train = split.transform.for_generator(split.train) if kind.scale == "standardized" else split.train
@@ -239,7 +239,7 @@ class _Scorer:
         self.applied: set[str] = set()  # labels of the metrics that gave a result for some table
 
     def record(self, candidate: _Candidate) -> SuiteRow:
-        """Score a synthetic table, write its records, and return its row of the suite."""
+        """Score a synthetic table, write the records, and return the table's row in the suite."""
         identity = self._identity(candidate)
         key = cell_key(identity, code=candidate.code, **MACHINE)
         self._store.write_cell(

@@ -1,4 +1,4 @@
-"""Reading of external tables for scoring: training rows, test rows and any number of synthetic tables."""
+"""Reads the external tables to score: training rows, test rows and any number of synthetic tables."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class ReadRequest:
     """The tables to read.
 
     Attributes:
-        train: training rows of the models, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
+        train: rows on which the models were trained, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
         test: real rows that the models were not trained on, in one of the same forms.
-        synthetic: synthetic tables, in one of the same forms, by the names that messages give to tables from memory.
+        synthetic: synthetic tables, in one of the same forms, by name; messages name a table by its path, if it has
+            one.
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
@@ -50,7 +51,7 @@ class ReadRequest:
 
     @property
     def inputs(self) -> list[_Input]:
-        """All tables of the request: training rows, test rows, and the synthetic tables, in this order."""
+        """Training rows, test rows and synthetic tables, in this order."""
         named = {"train": self.train, "test": self.test}
         return [_Input(words, data) for words, data in [*named.items(), *self.synthetic.items()]]
 
@@ -65,13 +66,13 @@ class ScoredTables:
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> ScoredTables:
-        """Sort tables that are in the order of `ReadRequest.inputs` into training, test and synthetic tables."""
+        """Return the object for tables in the order of `ReadRequest.inputs`."""
         return cls(tables[0], tables[1], list(tables[2:]))
 
 
 @dataclass(frozen=True)
 class _Input:
-    """A table to read; for a table from memory, also its name in messages."""
+    """A table to read, with a name for messages if the table has no path."""
 
     words: str
     data: Data
@@ -88,9 +89,10 @@ class _Input:
 
 
 def read_scored_tables(request: ReadRequest) -> ScoredTables:
-    """Read the requested tables and give them equal columns; announce assumptions that were made about the tables.
+    """Read the requested tables, give them equal columns, and report assumptions by ``request.say``.
 
-    The kinds of columns are inferred from the real rows; missing values may occur in any table.
+    Unless a table is an h5ad file or an AnnData object, the kinds of columns (numeric or categorical) are inferred from
+    the real rows, and any table may have missing values.
 
     Raises:
         DataError: a table cannot be used, or the columns of the tables differ.
@@ -115,7 +117,7 @@ def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
 
 
 def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> ScoredTables:
-    """Convert the columns of all tables to the kinds found in the real rows; missing values may occur in any table."""
+    """Convert the columns of all tables to the kinds (numeric or categorical) that the real rows have."""
     places = [one.where for one in request.inputs]
     real, where = _stacked(frames[:2]), f"{places[0]} and {places[1]}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)

@@ -1,4 +1,4 @@
-"""A run from request to result, used by the command line and by `tabgenbench.benchmark`."""
+"""Plans and carries out runs for the command line and for `tabgenbench.benchmark`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class RunRequest:
     """Request of a run.
 
     Attributes:
-        suite: generators, metrics, numbers of splits, seeds and draws.
+        suite: generators, metrics, and numbers of splits, seeds and draws (synthetic tables per training).
         datasets: the datasets, from `tabgenbench.run.plan.open_dataset`.
-        engine: engine that runs the cells.
+        engine: engine that runs the trainings.
         store: folder for the results.
         say: called with lines of text about slow steps and quarantined files.
         command: command that repeats the request; by default the command line of this process.
         is_quiet: whether observers must not print, because the caller shows the result.
-        budget: seconds in which cells may start, or None.
-        estimate_from: another store with records for the estimate, or None.
+        budget: time in which trainings may start, or None.
+        estimate_from: another store whose records are used to estimate times, or None.
     """
 
     suite: Suite
@@ -64,7 +64,7 @@ class PlannedRun:
 
 
 def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
-    """Validate a request, and compute which cells (trainings) it consists of, without writing anything.
+    """Validate a request and return the run with its list of trainings, without writing anything.
 
     Raises:
         ConfigError: a name or an option is unknown or invalid, or two datasets have the same name or table.
@@ -96,7 +96,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
 
 
 def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
-    """Load the datasets and make their splits; a table with several numbers of training rows is loaded once."""
+    """Load the datasets and make their splits; datasets with the same source are loaded once."""
     suite = request.suite
     prepared: dict[str, Prepared] = {}
     tables: dict[str, Table] = {}
@@ -123,7 +123,6 @@ def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
 
 
 def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
-    """Return the suite's split configuration, with the dataset's number of training rows if the dataset sets one."""
     if opened.train_rows is None:
         return suite.split
     values = {**suite.split.model_dump(), "train_rows": opened.train_rows}
@@ -131,7 +130,7 @@ def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
 
 
 def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
-    """Return an error message that two datasets have the same name, with the way to rename one of them."""
+    """Return an error message that says how to rename one of two datasets with the same name."""
     paths = list(dict.fromkeys(str(path) for path in (getattr(source, "path", None) for source in sources) if path))
     if len(paths) < 2:
         return f"datasets: two of them are named {label!r}; give each its own name, or list it once"
@@ -142,9 +141,9 @@ def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
 
 
 def ask_generators(planned: PlannedRun) -> None:
-    """Find the cells that must be trained or scored, check their generators and estimate times, without writing.
+    """Find the pending trainings, check their generators and estimate times, without writing anything.
 
-    `carry_out` repeats all three steps.
+    `carry_out` repeats these steps; a dry run needs only this function.
     """
     run = planned.run
     run.todo = find_work(run)
@@ -159,10 +158,9 @@ def ask_generators(planned: PlannedRun) -> None:
 
 
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
-    """Train and score missing cells.
+    """Train the generators and compute the scores that the store lacks.
 
-    A failed cell (training) or metric raises no error: failures are listed in the run's problems and in the store's
-    records.
+    A failed training or metric raises no error: it is listed in ``run.problems`` and recorded in the store.
 
     Raises:
         StoreError: the file system of the store failed.
@@ -176,14 +174,14 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 
 
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
-    """Return the last lines of a run's output: skipped cells, failures, disabled plugins, and the number of cells.
+    """Return the last lines of a run's output: skips, failures, disabled plugins, and the number of trainings.
 
-    Metrics that do not apply to a table are listed together in one line; boards state the reason for each metric.
+    One line lists all metrics that do not apply to a table; the full board states the reasons.
 
     Args:
         run: a finished run.
         plugins: the plugins.
-        with_cells: whether to list failed cells, or only failed metrics.
+        with_cells: whether to list failed trainings as well as failed metrics.
     """
     lines = _skips(run)
     lines += [
@@ -204,7 +202,6 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _budget_line(run: Run) -> str:
-    """Return a sentence that says how many cells (trainings) the time budget left out, and how to continue."""
     assert run.budget is not None  # without a budget, every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)
@@ -217,7 +214,7 @@ def _budget_line(run: Run) -> str:
 
 
 def _skips(run: Run) -> list[str]:
-    """Return one line for each reason for which cells (trainings) are skipped, and one line for all skipped metrics."""
+    """Return a line per reason with its skipped trainings, and one line for all skipped metrics."""
     cells: dict[str, list[str]] = {}
     for problem in (problem for problem in run.skipped if problem.metric is None):
         cells.setdefault(problem.reason, []).append(problem.title)

@@ -1,4 +1,4 @@
-"""The task of an export: sample rows from a saved model, or from a generator that is trained again."""
+"""Export of rows: samples from a saved model, or from a generator that is trained again."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RowsPayload:
     """Input of `sample_rows`.
 
     Attributes:
-        training: the generator, its split and its seed; ``draws`` is ignored.
-        model: folder of the kept model, or None to train.
-        rows: number of rows; None requests the conditions of the test rows, one row each, as in a run.
+        training: the generator, its split and its seed; the number of ``draws`` is not used.
+        model: folder of the saved model, or None to train the generator.
+        rows: number of rows, or None to sample one row for each test row, with its conditions.
         draw: number of the synthetic table; different numbers give different rows.
         given: values of condition columns, which all sampled rows get; allowed only with ``rows``.
     """
@@ -44,7 +44,7 @@ class RowsPayload:
 
 
 def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
-    """Sample rows and write them to `ROWS_FILE`; return which fallback rules were used, and the generator's notes."""
+    """Write sampled rows to `ROWS_FILE`; return the rules used for rare conditions, and the generator's notes."""
     trained = train_generator(payload.training, send, model=payload.model)
     send(mark("sample"))
     seed, draw = payload.training.seed, payload.draw
@@ -68,11 +68,11 @@ def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
 def ask_conditions(
     train: pd.DataFrame, n_rows: int, *, given: Mapping[str, str], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Draw conditions for new rows, with about the frequencies of the training rows, shape (n_rows, n_conditions).
+    """Return random conditions for new rows, shape (n_rows, n_conditions).
 
-    The conditions are copied from the n training rows in random order; each training row is used n_rows // n times or
-    once more. With given values, only training rows that have these values are used; if no training row has these
-    values, the other columns are copied from any training row.
+    The conditions are copied from the n training rows in random order, each row n_rows // n or n_rows // n + 1 times.
+    If values are given, only training rows with these values are copied. If no training row has all of them, any row is
+    copied, and its values are replaced by the given ones.
 
     Args:
         train: conditions of the training rows.
@@ -94,7 +94,7 @@ def ask_conditions(
 
 
 def check_given(train: pd.DataFrame, given: Mapping[str, str]) -> None:
-    """Raise `ConfigError` if a column is not a condition, or no training row has its value."""
+    """Raise `ConfigError` if a column is not a condition, or no training row has the given value."""
     for column, value in given.items():
         if column not in train.columns:
             known = did_you_mean(column, map(str, train.columns)) or "; this dataset has no conditions"

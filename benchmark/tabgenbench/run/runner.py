@@ -1,4 +1,4 @@
-"""The runner: trains and scores those cells (one generator, dataset, split and seed) that the store lacks.
+"""The runner: trains the generators and computes the scores that the store lacks.
 
 Several runners can work on the same store.
 """
@@ -35,9 +35,10 @@ GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # longest time without a refresh; until th
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
-    """Do the pending work of a run; ``make_engine`` is called only if there is work to do.
+    """Train and score what the store lacks; ``make_engine`` is called only if something is missing.
 
-    Observers are called in this thread. An interrupt, such as Ctrl-C, ends every process and leaves the store intact.
+    Observers (plugins) are called in this thread. An interrupt, such as Ctrl-C, ends every process and leaves the store
+    intact.
 
     Raises:
         StoreError: the file system of the store failed; no process of the run is left running.
@@ -61,12 +62,12 @@ def _work(run: Run, plugins: Plugins, engine: Engine) -> None:
 
 
 def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None] = lambda cells: None) -> Preflight:
-    """Ask the generators that must be trained whether they support their tables and how much memory they need.
+    """Return refusals, memory estimates and warnings for the generators that must be trained.
 
     Args:
         run: the run.
         engine: runs the generators' code.
-        accept: called with cells as soon as their generator has answered and they are not refused.
+        accept: called with the cells (trainings) of a generator as soon as the generator is accepted.
     """
     import shutil
 
@@ -100,7 +101,7 @@ def run_command() -> str:
 
 
 def _keep_refusals(run: Run) -> list[Cell]:
-    """Record the refused cells (trainings that do not start), and return the other cells."""
+    """Record the cells (trainings) that the checks before training refused, and return the other cells."""
     refusals = run.preflight.refusals
     if refusals:
         _write_refusals(run, [cell for cell in run.todo if cell.key in refusals])
@@ -108,7 +109,7 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused cells, except cells that another runner is working on, has trained or has recorded."""
+    """Record refused cells, except where another runner is at work or has written a record."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:
@@ -139,10 +140,10 @@ def _collect_problems(run: Run) -> None:
 
 
 class CellLoop:
-    """Checks whether the generators of a run can be trained, then trains and scores the cells of the run.
+    """Checks whether the generators of a run can be trained, then trains and scores them.
 
-    Observers are called in the thread that calls `work`. Each worker of the engine has one thread. If the engine runs
-    tasks in the calling thread, tasks run in the thread that calls `work`, so that Ctrl-C interrupts them.
+    Observers are called in the thread that calls `work`. Each worker of the engine has its own thread. An engine
+    without workers trains in the thread that calls `work`, so that Ctrl-C interrupts the training.
     """
 
     def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:
@@ -157,7 +158,7 @@ class CellLoop:
         self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
     def work(self) -> None:
-        """Train and score all cells of the run; return when every cell is finished, by this runner or another one."""
+        """Train and score all pending cells (trainings); wait for cells on which other runners are working."""
         workers = 0 if self.engine.in_caller else self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
         try:  # an interrupt may come at any line from here on, and threads that are not stopped run for ever
@@ -179,9 +180,9 @@ class CellLoop:
             self.claims.close()
 
     def _ask_generators(self) -> None:
-        """Check whether generators support their tables, and announce the run to observers.
+        """Check which generators can be trained, and announce the run to observers.
 
-        Workers get the cells (trainings) whose generators are not refused.
+        Workers start a training as soon as its generator is accepted.
         """
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self.queue.offer(trained)
@@ -235,5 +236,4 @@ class CellLoop:
 
 
 def _first_failure(futures: Iterable[Future[None]]) -> BaseException | None:
-    """Return the exception of the first thread that failed, or None."""
     return next((error for future in futures if future.done() and (error := future.exception())), None)

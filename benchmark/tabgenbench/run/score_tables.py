@@ -1,4 +1,4 @@
-"""Scoring of external tables, from files or memory: training rows, test rows and synthetic rows."""
+"""Scores external tables from files or memory: training rows, test rows and synthetic rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRow:
-    """One score, with its value or the reason why the value is missing."""
+    """One score: its value, or the reason why the value is missing."""
 
     metric: str
     score: str
@@ -68,8 +68,8 @@ class ScoreRow:
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read training, test and synthetic tables, transform them to the evaluation scale, and compute every metric.
 
-    The kinds of columns are inferred from the training and test rows. Synthetic rows with a category that no training
-    row has are counted.
+    Kinds of columns are inferred as in `read_scored_tables`. ``request.say`` receives the number of synthetic rows with
+    a category that no training row has.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.
@@ -103,10 +103,7 @@ def chosen_metrics(request: ScoreRequest, plugins: Plugins) -> tuple[Choice, ...
 
 
 def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str]:
-    """Return the metrics whose optional packages are installed.
-
-    For each other metric, a message says how to install its packages.
-    """
+    """Return the metrics whose packages are installed; report how to install those of other metrics."""
     names = []
     for name, entry in plugins.entries("metrics").items():
         target = entry.target
@@ -118,7 +115,7 @@ def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str
 
 
 def make_metric(choice: Choice, plugins: Plugins) -> Metric:
-    """Return a metric with its options."""
+    """Return an instance of a metric with the chosen options."""
     kind = plugins.find("metrics", choice.name).load_fitting("metrics")
     metric: Metric = kind(make_options(kind.Config, choice.options, where=f"metric {choice.name!r}"))
     return metric
@@ -134,7 +131,7 @@ class Computed:
 
 
 def compute_metric(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Computed:
-    """Compute a metric; if it raises an exception, return a status and a reason instead of scores."""
+    """Return the scores of a metric or, if the metric raises an exception, a status and a reason."""
     try:
         return Computed("ok", result=score_draw(metric, evaluation, context))
     except Unsupported as error:

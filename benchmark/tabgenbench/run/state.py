@@ -1,4 +1,4 @@
-"""The state of a run: plan, options, progress and problems such as failed cells (trainings)."""
+"""The state of a run: its plan, options, progress and problems, such as failed trainings."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ MODEL_BYTES = 64 * 2**20  # the largest model that is kept by default
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Options of a run. Of these options, only the kind of device and the number of threads can change a result.
+    """Options of a run, of which only the kind of device and the number of threads can change a result.
 
     Attributes:
         device: ``cpu``, ``cuda`` for all GPUs, or ``cuda:INDEX``.
-        workers: number of cells that run at the same time.
+        workers: number of cells (trainings) that run at the same time.
         threads: threads of each cell.
         timeout: limit of each phase in seconds, or None.
         memory: memory limit of a cell in bytes, or None.
-        timing: whether measured times must be comparable; cells trained without this option are retrained.
+        timing: whether measured times must be comparable; generators trained without this option are trained again.
         retry_failed: whether failed cells and metrics are retried.
-        model_bytes: the largest model to keep, in bytes; 0 keeps none, None keeps all.
+        model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
 
     device: str = "cpu"
@@ -49,20 +49,18 @@ class RunOptions:
 
 @dataclass
 class Run:
-    """One run of a plan, which consists of the cells (trainings) of a suite, with its progress.
+    """A run: its plan, which lists the cells (trainings) of a suite, and its progress.
+
+    `RunRequest` explains `command`, `is_quiet`, `budget` and `estimate_from`.
 
     Attributes:
-        command: command that repeats the run, or None for the command line of this process.
-        is_quiet: whether observers must not print, because the caller shows the result.
-        budget: seconds in which cells may start, or None.
-        estimate_from: another store with records for the estimate, or None.
-        needs: the pending work on each cell of ``todo``, by the key of the cell.
-        estimator: estimates cells from earlier cells; it has no earlier cells until `load_earlier` is called.
+        needs: what must be computed for each pending cell (``todo``), by the cell's key.
+        estimator: estimates times from finished cells, which `load_earlier` reads.
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
-        timed: labels of the generators whose first epochs were timed since an observer last read this attribute.
+        timed: labels of generators with a new time estimate from their first epochs; observers remove what they read.
         not_started: cells that were not started because the budget was used up, in order.
-        not_kept: records of failed retrainings, by the key of the cell. The records in ``not_kept`` are not stored,
-            because the store has an earlier ``ok`` result.
+        not_kept: records of failed retrainings, by the cell's key; the store keeps the earlier successful records
+            instead.
     """
 
     plan: Plan
@@ -89,16 +87,16 @@ class Run:
         self._reader = RecordReader(self.store)
 
     def snapshot(self, cell: Cell) -> CellSnapshot:
-        """Read the current records of a cell (one training) from the store."""
+        """Return the current records of a cell (one training) in the store."""
         return read_snapshot(self._reader, cell.key, cell.metric_keys)
 
     @property
     def startable(self) -> list[Cell]:
-        """The cells (trainings) of ``todo`` that the preflight checks do not refuse."""
+        """The pending cells (trainings) that the checks before training do not refuse."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
-        """Read the records of earlier cells for the estimates; nothing is written, even if a record is corrupt."""
+        """Read the times of finished trainings for the estimates, without changing the store."""
         options, new = self.options, [cell.identity for cell in self.todo]
         begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
         earlier = find_earlier(Store(self.store.root), new, without=begun)
@@ -112,20 +110,20 @@ class Run:
         )
 
     def learn(self, record: CellRecord | None) -> None:
-        """Use the measured times of a finished cell (training) for the estimates of the remaining cells."""
+        """Use the measured times of a finished training for the estimates of the remaining ones."""
         for one in read_earlier(self.store, [record.key] if record is not None else []):
             self.estimator.add(one)
 
     def estimate_cell(self, cell: Cell) -> CellEstimate:
-        """Return the estimated time and disk space of a cell (training) of ``todo``."""
+        """Return the estimated time and disk space of a pending cell (training)."""
         return self.estimator.cell(cell, self.needs[cell.key])
 
     def seconds_of(self, cell: Cell) -> float | None:
-        """Return how many seconds a cell (training) of ``todo`` is estimated to take, or None if unknown."""
+        """Return the estimated seconds of a pending cell (training), or None if unknown."""
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
-        """Estimate the time and disk space of all cells (trainings) that are not refused."""
+        """Return the estimated time and disk space of all pending trainings that are not refused."""
         cells = self.startable
         new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
         missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]
@@ -148,15 +146,15 @@ class Run:
 
     @property
     def n_todo(self) -> int:
-        """Number of cells (one generator, dataset, split and seed) that this run trains or scores."""
+        """Number of cells (trainings) that this run trains or scores."""
         return len(self.todo)
 
     @property
     def n_finished(self) -> int:
-        """Number of cells (trainings of a generator) that this run has finished so far."""
+        """Number of cells (trainings) that this run has finished so far."""
         return self.finished
 
     @property
     def n_cells(self) -> int:
-        """Number of cells (trainings of a generator) of the plan."""
+        """Number of all cells (trainings) in the plan."""
         return len(self.plan.cells)

@@ -1,4 +1,4 @@
-"""The two tasks of a cell (training): `fit_cell` trains and samples without test rows, `score_cell` scores."""
+"""What an engine runs: `fit_cell` trains and samples without test rows, and `score_cell` scores."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class MetricJob:
-    """One metric to compute in a task: its label, its class and its options."""
+    """A metric to compute: its label, its class and its options."""
 
     label: str
     target: Target
@@ -73,11 +73,11 @@ class _MetricState:
 
 
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
-    """Train a generator, write its synthetic tables and its model; return the values for its record.
+    """Train a generator, write its synthetic tables and model, and return times, losses and notes.
 
-    The task sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample``, ``embed`` and
-    ``save``. Test rows are read only for a generator that embeds rows or predicts labels, after the last table is
-    written.
+    The function sends the messages of `train_generator`, and a `Mark` (message) at the start of each phase: ``sample``,
+    ``embed`` and ``save``. Test rows are read only after the last table is written, and only if the generator embeds
+    rows or predicts labels.
     """
     trained = train_generator(payload, send)
     transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
@@ -114,11 +114,11 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
 
 def score_cell(payload: ScorePayload, send: Send) -> None:
-    """Compute metrics on every synthetic table of a cell, or once without synthetic rows if the cell has no table.
+    """Compute metrics on every synthetic table of a generator; without tables, compute them once.
 
-    Before a metric's code is called, the task sends a `Mark` with the phase `metric_phase`. Because each metric has its
-    own phase, limits apply to each metric, and a crash is attributed to the metric that caused it. At the end, the task
-    sends ``("scored", label, result)`` for each metric.
+    Before each call of a metric, the function sends a `Mark` (message) with the metric's own phase, `metric_phase`. The
+    time limit therefore applies to each metric, and a crash counts as a failure of the metric that caused it. At the
+    end, the function sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     own: dict[Side, Table] = {}
@@ -165,7 +165,7 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
 
 
 def metric_phase(label: str) -> str:
-    """Return the name of the phase of a task in which a metric is computed."""
+    """Return the name of the phase in which a metric is computed."""
     return f"metric {label}"
 
 
@@ -192,7 +192,7 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
 
 @contextmanager
 def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
-    """If the ``with`` block raises, record the error as the failure of one metric; other metrics are still computed."""
+    """Record an error in the ``with`` block as a failure of one metric, so that other metrics are computed."""
     try:
         yield
     except Exception as error:  # a plugin may raise anything; the error is recorded
@@ -201,10 +201,7 @@ def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
 
 
 def _summary(state: _MetricState) -> dict[str, Any]:
-    """Convert the results of a metric to values for its record.
-
-    Artifacts (tables for figures) are converted to text, so no data frame is sent to another process.
-    """
+    """Return the time, scores and artifacts of a metric; artifacts (tables for plots) become CSV text."""
     artifacts: dict[str, str] = {}
     for name, frames in state.artifacts.items():
         with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):
@@ -219,7 +216,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
 
 
 def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Sum the numbers of rows that fallback rules sampled over the fit and all draws, by condition and rule."""
+    """Return the number of rows for each rare condition and the rule applied to it, summed over contexts."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

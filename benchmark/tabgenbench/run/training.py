@@ -1,4 +1,4 @@
-"""Training of one generator or loading of its saved model, and saving of the model; these steps run inside a task."""
+"""Trains a generator or loads its saved model, samples rows, and saves the model."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class FitPayload:
         split_folder: folder with the training rows and the test conditions.
         out_folder: folder for the synthetic tables.
         draws: number of synthetic tables.
-        seed: seed of the cell.
+        seed: seed of training and sampling.
         device: device of the computation.
-        timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
-        model_bytes: the largest model to keep, in bytes; 0 keeps none, None keeps all.
+        timeout: time limit of each phase in seconds, from which the generator's deadline is computed, or None.
+        model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
 
     target: Target
@@ -68,7 +68,7 @@ class Trained:
     Attributes:
         fit_context: the context of the training, or None for a loaded model.
         fit_seconds: seconds of `Generator.fit`.
-        common: arguments that the contexts of training and sampling share, with a new deadline for each call.
+        common: returns the common arguments of `FitContext` and `SampleContext`; each call sets a new deadline.
     """
 
     generator: Generator
@@ -85,7 +85,7 @@ class Trained:
         return type(self.generator).name
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> tuple[Table, float]:
-        """Sample and check rows on the generator's scale; also return the seconds of `Generator.sample`."""
+        """Return sampled and checked rows, and the seconds that `Generator.sample` took."""
         started = time.perf_counter()
         synthetic = self.generator.sample(conditions.copy(), context)
         synchronize(context.device)
@@ -93,14 +93,14 @@ class Trained:
         return check_sample(synthetic, conditions, like=self.train, plugin=self.name), seconds
 
     def count_negative(self, checked: Table) -> int:
-        """Return the number of negative values, which are replaced by 0 when the rows are stored."""
+        """Return the number of negative values that are replaced by 0 when the rows are stored."""
         takes_logs = self.transform.log2p1 or self.transform.library is not None
         if not takes_logs or checked.scale == "standardized":
             return 0
         return int((stored_values(checked.X) < 0).sum())
 
     def to_store(self, checked: Table) -> Table:
-        """Convert sampled rows to the stored form: on the evaluation scale with whole numbers, or as sparse counts."""
+        """Convert sampled rows to the form in the store (see `Transform.to_store`)."""
         return self.transform.to_store(checked)
 
 
@@ -152,7 +152,7 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
 
 
 def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
-    """Save the model of a `Persistent` generator; if no model is kept, return the reason, otherwise ''.
+    """Save the model of a generator; return '', or the reason why no model is saved.
 
     If a model cannot be saved, the training still counts as successful, because its synthetic tables are complete.
     """

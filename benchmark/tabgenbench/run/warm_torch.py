@@ -1,8 +1,8 @@
 """Delays the import of torch's compiler, which few tasks use. Fork servers with torch import this module.
 
-The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser uses `torch._dynamo`
-only to exclude functions from compilation, which has no effect if nothing is compiled. This module puts a stand-in in
-place of `torch._dynamo`, until code uses an attribute that the stand-in lacks.
+The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser needs this module
+only to exclude functions from compilation. Until code uses another attribute of `torch._dynamo`, a stand-in replaces
+it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""First use of HDF5, which is slow, in a fork server, so that the tasks that it forks do not repeat it."""
+"""Uses HDF5 once in a fork server, because the first use is slow; forked processes do not repeat it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tabgenbench.data.table import Table
 
 
 def _use_files() -> None:
-    """Write and read a small table before tasks start, because the first use of HDF5 is slow."""
     obs = pd.DataFrame({"condition": pd.Categorical(["a", "b"])}, index=["row-0", "row-1"])
     table = Table(X=np.ones((2, 2), dtype=np.float32), obs=obs, features=("x", "y"))
     with tempfile.TemporaryDirectory() as folder:

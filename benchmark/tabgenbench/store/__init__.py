@@ -1,1 +1,1 @@
-"""Results on disk: records and tables, claims of runners, merging, progress, garbage collection."""
+"""Results on disk: tables and records, claims of runners on trainings, merging, progress, garbage collection."""

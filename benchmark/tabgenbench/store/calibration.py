@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class PlantedFailure(_Part):
-    """A planted failure (table with one known fault), with the question whose headline scores should detect it."""
+    """A planted failure: a table with one known fault, which the main scores of one question should detect."""
 
     name: str
     question: Question = ""
@@ -34,14 +34,14 @@ class PlantedFailure(_Part):
 
 
 class FailureTest(_Part):
-    """Test of a score on a planted failure (table with one known fault), or on the control that is the score's floor.
+    """Test whether a score is worse for a planted failure or a bad control than for the reference control.
 
     Attributes:
-        name: name of the planted failure or of the control.
-        difference: how much worse the score rates the failure than the reference control, as a mean over splits;
-            positive means worse. For a score that is best at 1, distances from 1 are compared.
+        name: name of the planted failure (table with one known fault) or of the control.
+        difference: how much worse the score is than for the reference control, as a mean over splits; positive means
+            worse. For a score that is best at 1, distances from 1 are compared.
         p: one-sided p-value of the paired t-test.
-        p_adjusted: the p-value after Holm's correction over the planted failures tested on the score.
+        p_adjusted: p-value after Holm's correction over all planted failures of this score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
         reason: why there is no test; empty if there is one.
     """
@@ -64,7 +64,7 @@ class CalibratedScore(_Part):
         detects: planted failures that the score must detect.
         misses: planted failures that the score is known not to detect.
         reference: the control with which failures are compared.
-        values: for each generator by name, the value on each split, averaged over seeds and folds.
+        values: value of each generator (by name) on each split, averaged over seeds and folds.
         tests: one test per planted failure.
         floor: test of the control that is the score's floor (marks a bad value); None if the score names no floor.
         reason: why the score has no values on this dataset; empty if it has values.
@@ -86,7 +86,7 @@ class CalibratedScore(_Part):
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """The planted failures (tables with one known fault) that the score must detect and does not detect."""
+        """Names of the planted failures that the score must detect but does not detect."""
         return tuple(test.name for test in self.tests if test.name in self.detects and test.detected is False)
 
 
@@ -95,9 +95,8 @@ class CalibrationRecord(BaseModel):
 
     Attributes:
         dataset: name of the dataset with the options that differ from its defaults.
-        splits: number of splits.
-        split: settings of the splits with which scores of privacy are not tested.
-        privacy_split: settings of the splits into thirds, with which scores of privacy are tested.
+        split: settings of the splits for all scores except those of privacy.
+        privacy_split: settings of the splits for scores of privacy.
         skipped: metrics that do not apply to the dataset, with the reasons.
     """
 
@@ -130,7 +129,7 @@ def read_calibration(store: Store, fingerprint: str) -> CalibrationRecord | None
 
 
 def write_calibration(store: Store, record: CalibrationRecord) -> Path:
-    """Write a calibration, which replaces an earlier calibration of the dataset, and return its path."""
+    """Write a calibration and return its path; an earlier calibration of the dataset is replaced."""
     path = calibration_path(store, record.dataset_fingerprint)
     store.write_text(path, record.model_dump_json(indent=1) + "\n")
     return path

@@ -1,9 +1,8 @@
-"""Claims: files that state which runner works on which cell (training), so that two runners never work on one cell.
+"""Claims: files that state which runner works on which cell (training), so that no other runner repeats it.
 
-A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
-process of this machine, the claim becomes free as soon as this process ends. If the owner is on another machine, or
-hidden from this user, nothing shows whether the owner still runs. The claim of an owner that cannot be checked becomes
-free EXPIRY_SECONDS after its last refresh.
+A hard link creates the file together with its content in one step. If the owner of a claim is a process of this
+machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden from this user,
+cannot be checked; its claim becomes free EXPIRY_SECONDS after the last refresh.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every
 
 
 class Claims:
-    """The claims of one runner on cells (trainings) of a store, with read access to the claims of other runners.
+    """Makes and releases the claims of one runner on cells (trainings), and reads the claims of other runners.
 
     Thread-safe.
 
@@ -44,7 +43,7 @@ class Claims:
         self._mutex = threading.Lock()
 
     def acquire(self, key: str) -> bool:
-        """Claim a cell.
+        """Claim a cell (training).
 
         Returns:
             Whether this object now holds the claim; False if another runner or another thread of this process already
@@ -104,18 +103,18 @@ class Claims:
                 self.release(key)
 
     def holder(self, key: str) -> Owner | None:
-        """Return which runner is working on a cell (training), or None. Changes nothing."""
+        """Return the runner that is working on a cell (training), or None."""
         path = self._path(key)
         owner = _parse(_content(path))
         return owner if owner is not None and _holds(owner, path, time.time()) else None
 
     def owners(self) -> dict[str, Owner]:
-        """Return, for each claimed cell (training), which runner is working on it. Changes nothing."""
+        """Return the runner that is working on each claimed cell (training), by the cell's key."""
         found = ((path.stem, self.holder(path.stem)) for path in self._paths())
         return {key: owner for key, owner in found if owner is not None}
 
     def dead(self) -> list[str]:
-        """Return the keys of cells (trainings) whose claims have expired or whose owner has ended. Changes nothing."""
+        """Return the keys of cells (trainings) whose claims have expired or whose owners have ended."""
         return [path.stem for path in self._paths() if self.holder(path.stem) is None]
 
     def remove_dead(self) -> None:
@@ -158,7 +157,7 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove a claim that no runner holds; return whether the cell can now be claimed. The store is locked."""
+        """Remove an invalid claim; return whether the cell can now be claimed. The caller has locked the store."""
         if not os.path.lexists(path):
             return True
         if not os.access(path, os.R_OK):  # another user's
@@ -183,7 +182,6 @@ class Claims:
 
 
 def _make_without_links(path: Path, content: bytes) -> bool:
-    """Create the file of a claim on a file system that has no hard links."""
     try:
         with path.open("xb") as handle:
             handle.write(content)
@@ -200,10 +198,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim file of this user, or None if there is none.
-
-    Unlike `_content`, this function raises file-system errors other than a missing file or permission.
-    """
+    """Return the content of a claim file; None if it is missing or belongs to another user. Other errors are raised."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, PermissionError):  # another user has taken it

@@ -1,4 +1,4 @@
-"""The index of a dataset in a store: a run can be planned from it without loading the table. Also publishes splits."""
+"""Index files of datasets, from which runs are planned without loading the tables; publication of new splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DatasetIndex", "SplitInfo", "publish_split"]
 
 
 class SplitInfo(BaseModel):
-    """Facts about a split that are needed to plan a run."""
+    """Properties of a split that are needed to plan a run."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class SplitInfo(BaseModel):
 
 
 class DatasetIndex(BaseModel):
-    """``datasets/<identity>.json``: size and schema of a table when it was last loaded, and the splits of the table."""
+    """``datasets/<identity>.json``: size, schema and splits of a table, as of its last loading."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
@@ -47,7 +47,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a new split to its final folder, unless an intact split is there; quarantine a corrupt split there."""
+    """Move a new split to its final folder; keep an intact split in this folder, quarantine a corrupt one."""
     from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
 
     with store.locked():

@@ -1,8 +1,7 @@
-"""Times and sizes of finished cells (trainings) in a store, from which the times of new cells are estimated.
+"""Reads times and sizes of finished cells (trainings), from which the times of new cells are estimated.
 
-This module only reads the store. The beginning of every record is read to find the cells of the wanted generators.
-Whole records are read only for the few cells from which times are estimated. Files that cannot be read are skipped,
-because an estimate must not stop a run.
+The beginning of a record names the generator; whole records are read only for the few cells that an estimate needs.
+Unreadable files are skipped, because an estimate must not stop a run. The store is not changed.
 """
 
 from __future__ import annotations
@@ -30,22 +29,20 @@ _CARD = b'\n  "card": '
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierCell:
-    """Seconds and bytes of one finished cell (one generator, dataset, split and seed).
+    """Times in seconds and sizes in bytes of one finished cell (training).
 
     Attributes:
-        key: key of the cell.
-        identity: table, sizes, generator and options of the cell.
-        device: kind of the device.
-        threads: threads of the cell.
+        identity: dataset, numbers of rows and features, generator and options.
+        device: kind of device, such as ``cpu``.
         fit: seconds of the fit.
-        sample: seconds of sampling all draws.
-        train_rest: seconds of the training task without the fit and the sampling: start, imports, reading, writing.
-        metrics: seconds of each metric by its label, for all draws.
-        score_rest: seconds of the scoring tasks without the metrics.
+        sample: seconds of sampling all draws (synthetic tables).
+        train_rest: seconds of the training process outside fit and sampling: start, imports, reading, writing.
+        metrics: seconds of each metric by its label, summed over draws.
+        score_rest: seconds of the scoring processes outside the metrics.
         table_bytes: size of all synthetic tables.
-        model_bytes: size of the kept model.
+        model_bytes: size of the saved model.
         record_bytes: size of the records and artifacts.
-        is_timed: whether the fit is a projection from the first epochs of a running cell.
+        is_timed: whether ``fit`` is extrapolated from the first epochs of a running training.
     """
 
     key: str
@@ -66,7 +63,7 @@ class EarlierCell:
 def find_identities(
     store: Store, generators: Collection[str], *, seconds: float = SCAN_SECONDS
 ) -> Iterator[tuple[str, CellIdentity]]:
-    """Yield key and identity of the cells of the given generators; the identities lack seed and number of draws.
+    """Yield key and identity of each cell of the given generators; seed and number of draws are not read.
 
     Args:
         store: the store.
@@ -132,7 +129,7 @@ def _wall(environment: Environment) -> float | None:
 
 
 def _head(path: str) -> bytes:
-    """Return the first part of a record file, up to the generator's options; nothing if that part is not found."""
+    """Return the beginning of a record file with the generator's options; b'' if the file cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -149,7 +146,7 @@ def _head(path: str) -> bytes:
 
 
 def _identity(head: bytes) -> CellIdentity | None:
-    """Read the identity of a cell from the first part of its record; None if the record has another layout."""
+    """Return the identity of a cell from the beginning of its record; None if the record has another layout."""
     end = head.find(_CARD)
     try:
         found = json.loads(head[:end].rstrip(b",") + b"}}")["cell"]
@@ -170,7 +167,6 @@ def _names(folder: Path) -> list[str]:
 
 
 def _bytes(path: Path) -> int:
-    """Return the size of a file, or of all files below a folder, in bytes; 0 if it does not exist."""
     try:
         if not path.is_dir():
             return path.stat().st_size

@@ -1,4 +1,4 @@
-"""The folder of a store: atomic writes, temporary files that belong to a process, a quarantine for corrupt files."""
+"""The folder of a store, with atomic writes, temporary files of processes, and a quarantine for corrupt files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Quarantined:
     Attributes:
         path: path at which the file or folder was found.
         reason: what is wrong with the file or folder.
-        moved: its present path, or None if the file was not moved because the store is only being read.
+        moved: new path, or None if the file was not moved, because the store is only read or a permission is missing.
     """
 
     path: Path
@@ -42,9 +42,8 @@ class Quarantined:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    A file that cannot be read counts as missing. While the store is only read, a corrupt file stays where it is; once
-    `writing` is set, it is moved to ``quarantine/``. Every corrupt file, moved or not, is listed in `quarantined` and
-    passed to `on_quarantine`.
+    A corrupt file counts as missing. The file is moved to ``quarantine/`` if `writing` is true, and stays where it is
+    otherwise. In both cases, it is listed in `quarantined` and passed to `on_quarantine`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -58,7 +57,7 @@ class StoreFolder:
     def locked(self) -> Iterator[None]:
         """Hold an exclusive lock of the store during the ``with`` block, which should take only milliseconds.
 
-        On a file system without locks, only the atomicity of links and renames protects the steps in the block.
+        On a file system without locks, other processes are not excluded; only single links and renames are atomic.
         """
         with _MUTEX:
             if self._depth:  # this thread already holds the lock
@@ -78,13 +77,13 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Create a folder below ``tmp`` that belongs to this process; later runs remove what an ended process left."""
+        """Create a folder below ``tmp`` for this process; if it is left there, a later run removes it."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return an unused path below ``tmp`` that belongs to this process; later runs remove a file left there."""
+        """Return an unused path below ``tmp`` for this process; if a file is left there, a later run removes it."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
@@ -115,7 +114,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder; for other processes, it disappears in one step."""
+        """Remove a file or a folder; for other processes, even a folder disappears in one step."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -134,7 +133,7 @@ class StoreFolder:
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
-        """Yield a temporary path to write to, and rename it to ``path`` if the ``with`` block raises no error."""
+        """Yield a temporary path; the file there is renamed to ``path`` if the ``with`` block raises no error."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.new_path(path.suffix)
         try:
@@ -148,8 +147,8 @@ class StoreFolder:
 
         Args:
             path: a file or folder of the store.
-            reason: what is wrong with it.
-            content: the content that was read; the file is not moved if another runner has rewritten it since then.
+            reason: what is wrong with the file.
+            content: the corrupt content; the file is not moved if another runner has rewritten it in the meantime.
         """
         moved = None
         if self.writing:
@@ -179,7 +178,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine a file in the place of a needed folder, or a folder in the place of a needed file."""
+        """Quarantine a folder at ``path``, where a file is needed, or a file at one of its parent folders."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return

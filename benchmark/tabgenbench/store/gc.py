@@ -1,6 +1,6 @@
 """Garbage collection: synthetic tables and models that no suite needs, and files that dead processes left behind.
 
-Records and scores are never removed. A removed table or model can be recreated by training the cell again.
+Records and scores are never removed. A removed table or model can be recreated by training the generator again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["Garbage", "find_garbage", "free", "quarantined_files"]
 
 @dataclass(frozen=True)
 class Garbage:
-    """Files that can be removed.
+    """A file or folder that can be removed.
 
     Attributes:
         kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims``.
         title: description of the file or folder.
         path: path of the file or folder.
         size: in bytes.
-        key: key of the cell that the file belongs to, if any.
+        key: key of the cell (training) to which the file belongs, if any.
     """
 
     kind: str
@@ -41,7 +41,7 @@ def find_garbage(store: Store) -> list[Garbage]:
     """Return the files that can be removed, without changing anything.
 
     Raises:
-        StoreError: a suite cannot be read, so it is unknown which cells (trainings) it needs.
+        StoreError: a suite cannot be read, so the cells (trainings) that it needs are unknown.
     """
     needed, claims = _needed_cells(store), Claims(store)
     busy = claims.owners()
@@ -66,7 +66,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
         found: the result of `find_garbage`.
 
     Returns:
-        The removed garbage; files of a cell that a run has begun to work on in the meantime are kept.
+        The removed garbage.
     """
     claims, freed = Claims(store), []
     claims.remove_dead()
@@ -85,7 +85,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
 
 
 def quarantined_files(store: Store) -> tuple[int, int]:
-    """Return the number of files in ``quarantine`` and their size in bytes; only the user removes them."""
+    """Return the number and the total size in bytes of the files in ``quarantine``."""
     folder = store.root / "quarantine"
     return sum(1 for _ in _files(folder)), _size(folder)
 

@@ -1,8 +1,9 @@
-"""Merging of stores: results of several stores are copied into one, and disagreements are reported.
+"""Merging of stores: the results of several stores are copied into one, and differences are reported.
 
-A key is a hash of everything that can change a result, so equal keys should have equal scores. If scores with equal
-keys differ, the target keeps its scores and copies nothing of that cell, because scores of two trainings must not be
-mixed. If the two stores have no metric of a cell in common, the hashes of the cell's synthetic tables are compared.
+The key of a cell (training) is a hash of everything that can change a result, so equal keys should have equal scores.
+If scores with equal keys differ, the target keeps its own scores of the cell and receives no others, because scores of
+two trainings must not be mixed. If the stores have no metric of the cell in common, the hashes of the cell's synthetic
+tables are compared.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class MergeReport:
 
     Attributes:
         source: the store that was read.
-        taken: number of splits, cells, scores, datasets, suites and calibrations that were copied or merged.
-        present: number of these items that the target already had.
+        taken: number of copied or merged items by kind, such as ``cells`` or ``scores``.
+        present: number of items by kind that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
         passed_over: a sentence for each item that was skipped for another reason.
     """
@@ -143,11 +144,7 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Copy a cell.
-
-    If the source has a better status for a cell (training) than the target, replace the target's record and tables. The
-    result is False if a run has changed the source in the meantime.
-    """
+    """Replace a cell (training) of the target; return False if a run has changed the source's cell meanwhile."""
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
@@ -167,7 +164,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy the saved model of a cell (training), and return the cell's record; a damaged model is not copied."""
+    """Copy the saved model of a cell if it is intact; return the record, which states if there is a model."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):
@@ -209,10 +206,7 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Return whether the synthetic tables of a cell (training) are known to differ between the two stores.
-
-    Tables are compared only if the two stores have no score of the cell that can be compared.
-    """
+    """Return whether the hashes of a cell's synthetic tables are known in both stores and differ."""
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
     return all(hashes) and hashes[0] != hashes[1]
@@ -272,14 +266,14 @@ def _merge_calibration(theirs: CalibrationRecord, target: Store, report: MergeRe
 
 
 def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:
-    """Return the name of a dataset that differs between the suites of two stores, or an empty text."""
+    """Return the name of a dataset whose table differs between two stores, or an empty text."""
     tables = _tables(target, ours)
     found = _tables(source, theirs)
     return next((name for name, table in found.items() if tables.get(name, table) != table), "")
 
 
 def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
-    """Return the fingerprint of each dataset of a suite, which is read from the first cell that has a record."""
+    """Return the table's fingerprint for each dataset of a suite, from the first cell that has a record."""
     tables: dict[str, str] = {}
     for row in suite.rows:
         record = store.read_cell(row.key) if row.dataset not in tables else None
@@ -289,7 +283,7 @@ def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
 
 
 def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
-    """Return a suite with the rows of both, and the commands that made them, as a line for a shell."""
+    """Return a suite with the rows of two suites, and with their commands joined to one shell command."""
     rows = _join_rows(ours, theirs)
     if rows == ours.rows:
         return ours
@@ -298,10 +292,7 @@ def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
-    """Join the rows of a suite in two stores by key, the target's rows first.
-
-    A row that both stores have gets the scores of both.
-    """
+    """Return the rows of two suites, one per key; a row that is in both suites gets the scores of both."""
     rows = {row.key: row for row in ours.rows}
     for row in theirs.rows:
         known = rows.get(row.key)
@@ -311,7 +302,7 @@ def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
 
 @contextmanager
 def _copied(folder: Path, target: Store) -> Iterator[Path]:
-    """Yield a copy of a folder on the target's file system, which can then be moved to its final path."""
+    """Yield a temporary copy of a folder on the target's file system."""
     place = target.new_folder() / folder.name
     try:
         shutil.copytree(folder, place)

@@ -1,4 +1,4 @@
-"""Description of the process that a file belongs to, by which other processes can check whether it still runs."""
+"""Describes the process that owns a file, so that other processes can check whether the owner still runs."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Owner(BaseModel):
     def lives(self) -> bool | None:
         """Return whether the process is still running; None if that cannot be determined.
 
-        The result is None for a process of another machine, container or boot. The result is also None if a process
-        with this pid exists but is hidden from this user (``hidepid``), because that may be a later process with the
-        same pid.
+        The result is None for a process on another machine, in another container, or from before the last boot. It is
+        also None if the process with this pid is hidden from this user (mount option ``hidepid``), because the pid may
+        have been reused.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
@@ -57,7 +57,7 @@ class Owner(BaseModel):
         return f"{self.host}-{self.namespace}-{self.pid}-{self.started}"
 
     def new_name(self) -> str:
-        """Return a name for a temporary file from which its owner can be read."""
+        """Return a new name for a temporary file; `from_name` reads the owner from this name."""
         return f"{self.stem}-{secrets.token_hex(6)}"
 
     @classmethod
@@ -83,7 +83,7 @@ def _start_of(pid: int) -> int | None:
 
 @lru_cache(maxsize=1)
 def _namespace() -> str:
-    """Return a name without a dash for the boot of this kernel and the pid namespace of this process."""
+    """Return a text without dashes that identifies the boot of this kernel and the pid namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
         return f"{boot[:12]}.{os.stat('/proc/self/ns/pid').st_ino}"

@@ -1,10 +1,9 @@
 """Reading many records quickly.
 
-Reading is optimised for speed, because a board of 10,000 cells (trainings) reads 50,000 files. Most of the bytes are
-loss curves, of which boards show few, so loss curves are skipped unless they are requested. Every record of a metric
-repeats the specifications of the metric's scores, so these are parsed only once. A file that is corrupt, belongs to
-another cell (training) or has another schema version is read again by the class `Store`, which migrates or quarantines
-the file.
+Reading is optimised for speed, because a board of 10,000 cells (trainings) reads 50,000 files. Most bytes belong to
+loss curves, which are skipped unless they are requested. All records of a metric repeat the same score specifications,
+which are parsed only once. If a file is corrupt, belongs to another cell or has another schema version, the class
+`Store` reads it again and migrates or quarantines it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _BLOCK = 65_536  # bytes of one read: most records are smaller
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Disable Python's garbage collection while the ``with`` block creates many objects, because it would be slow."""
+    """Disable Python's garbage collection in the ``with`` block; it is slow while many objects are created."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -60,7 +59,7 @@ class RecordReader:
         return self._store.read_cell(key)
 
     def score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell (one training), or None; the same errors as `cell`."""
+        """Return the record of a metric on a cell (one training), or None; raise the errors of `cell`."""
         with suppress(OSError, ValidationError):
             rest, specs = _cut(_content(f"{self._cells}/{cell_key}/scores/{metric_key}.json"), b"specs", b"[]")
             record = ScoreRecord.model_validate_json(rest)
@@ -72,14 +71,14 @@ class RecordReader:
         return self._store.read_score(cell_key, metric_key)
 
     def info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell (training), or None; the same errors as `cell`."""
+        """Return when and how long a metric ran on a cell (one training), or None; raise the errors of `cell`."""
         with suppress(OSError, ValidationError):
             return RunInfo.model_validate_json(_content(f"{self._cells}/{cell_key}/runs/{metric_key}.json"))
         return self._store.read_info(cell_key, metric_key)
 
 
 def _says_version(record: CellRecord | ScoreRecord) -> bool:
-    """Return whether the file itself states its schema version; the default of the record's class does not count."""
+    """Return whether the record's file states the schema version; a default of the class does not count."""
     return "schema_version" in record.model_fields_set
 
 

@@ -1,6 +1,6 @@
 """Snapshot of a cell (one training) in a store: its record and the scores of the requested metrics.
 
-The plan of a run, `status`, the list of problems and boards all read cells (trainings) through such snapshots.
+Runs, the command `status` and boards read cells through snapshots.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class CellSnapshot:
 
     Attributes:
         record: the record of training and sampling, or None if there is none.
-        scores: record of each requested metric by its label, or None if it is missing; empty unless the cell is ok.
+        scores: record of each requested metric by its label, None if it is missing; empty unless the training
+            succeeded.
     """
 
     record: CellRecord | None = None
@@ -30,12 +31,12 @@ class CellSnapshot:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the status of the cell (training) is ``ok``, so that its synthetic tables can be scored."""
+        """Whether the training succeeded, so that its synthetic tables can be scored."""
         return self.record is not None and self.record.status == "ok"
 
     @property
     def missing(self) -> list[str]:
-        """Labels of the requested metrics that have no record although the cell is trained."""
+        """Labels of the requested metrics that have no record although the training succeeded."""
         return [label for label, score in self.scores.items() if score is None]
 
     @property
@@ -49,7 +50,7 @@ class CellSnapshot:
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
-        """Return problems for the training and the metrics whose status is not ``ok``; skipped ones are included.
+        """Return a problem for a training, or for each metric, whose status is ``failed`` or ``skipped``.
 
         Args:
             title: title of the cell, used in the returned problems.
@@ -68,12 +69,12 @@ class CellSnapshot:
 def read_snapshot(
     reader: RecordReader, key: str, metric_keys: Mapping[str, str], *, curves: bool = False
 ) -> CellSnapshot:
-    """Read the records of a cell (one generator, dataset, split and seed) at this moment.
+    """Return the current records of a cell (one generator, dataset, split and seed).
 
     Args:
         reader: reads from the store.
         key: the cell.
-        metric_keys: key of each metric's scores, by the metric's label.
+        metric_keys: key (hash) of each requested metric, by the metric's label.
         curves: whether to read the loss curves of the record.
 
     Raises:

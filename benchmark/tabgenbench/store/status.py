@@ -1,4 +1,4 @@
-"""Progress of the suites in a store, computed from records and claims, also while runs are active."""
+"""Computes the progress of suites from the records and claims in a store, also while runs are active."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = 20  # cells per generator whose times are averaged; reading thousands o
 
 @dataclass(frozen=True)
 class Running:
-    """A cell (one generator, dataset, split and seed) on which a run is working at present."""
+    """A cell (one generator, dataset, split and seed) on which a runner is working."""
 
     cell: str
     key: str
@@ -33,13 +33,14 @@ class Running:
 class Standing:
     """Progress of a suite.
 
-    Each cell (training) counts once: running, failed (also if a metric failed), skipped, done or waiting.
+    Each cell (training) is counted once, as running, failed, skipped, done or waiting. A cell with a failed metric
+    counts as failed.
 
     Attributes:
         name: the suite.
-        seconds_left: estimate of the remaining wall time in seconds, from finished cells of the same generator or, if
-            there are none, of all generators; None if no cell has finished, 0 if no cell remains. The estimate assumes
-            that the number of running cells (trainings) stays as it is, and is at least one.
+        seconds_left: estimate of the remaining wall time in seconds; 0 if no cell remains, None if no cell has
+            finished. The estimate uses the mean time of finished cells of the same generator or else of all generators,
+            and assumes that the number of running cells does not change.
     """
 
     name: str
@@ -93,7 +94,7 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
 
 
 def _seconds(store: Store, record: CellRecord) -> float:
-    """Return the wall time of a cell in seconds: training, sampling, and computing all its metrics."""
+    """Return the seconds of training, sampling and computing all metrics of a cell."""
     infos = [store.read(path, RunInfo) for path in sorted((store.cell_folder(record.key) / "runs").glob("*.json"))]
     times = [phase.seconds for phase in record.phases.values()] + [info.seconds for info in infos if info is not None]
     return sum(seconds for seconds in times if seconds is not None)

@@ -1,6 +1,6 @@
 """The store: a folder with splits, cells (trained generators with their synthetic tables) and scores.
 
-Writes are atomic. Failures are recorded and never count as done.
+Writes are atomic.
 
     store.json                       the schema version of the content
     splits/<fingerprint>/            split.json  train.h5ad  [validation.h5ad]  test.h5ad  [reference.h5ad]
@@ -44,7 +44,7 @@ class Store(StoreFolder):
 
     Args:
         root: the folder; created by `prepare`, never by reading.
-        migrations: functions that read records of older schema versions, by the version that each starts from.
+        migrations: functions that convert records of an older schema version to the next version, by the older version.
 
     Raises:
         StoreError: this program does not read the schema version of the store.
@@ -91,7 +91,7 @@ class Store(StoreFolder):
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise `StoreError` if the store's file system fails in the ``with`` block; other errors pass unchanged."""
+        """Raise `StoreError` in place of an error of the store's file system in the ``with`` block."""
         try:
             yield
         except OSError as error:
@@ -116,50 +116,48 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
     def embedding_path(self, key: str) -> Path:
-        """Return the path of the file with the embedding and the predictions of a cell (training)."""
+        """Return the path of the embedding and the predictions of a trained generator."""
         return self.cell_folder(key) / "synthetic" / EMBEDDING
 
     def model_folder(self, key: str) -> Path:
-        """Return the folder of the kept model of a cell (training)."""
+        """Return the folder of the saved model of a trained generator."""
         return self.cell_folder(key) / "model"
 
     def score_path(self, cell_key: str, metric_key: str) -> Path:
-        """Return the path of the file with the scores of a metric on a cell (training)."""
+        """Return the path of the scores of a metric on a cell (one training)."""
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
-        """Return whether every synthetic table of a cell (training) exists and has the hash in the cell's record.
+        """Return whether the synthetic tables and the embedding of a trained generator exist and are intact.
 
-        A record without hashes was written by an older program version. Without recorded hashes, sizes are compared, or
-        each file is opened, which detects truncated files.
+        Files are compared with the hashes in the record. A record of an older program version has no hashes; then sizes
+        are compared, or each file is opened, which detects truncated files.
         """
         return not self._torn_draws(record)
 
     def draw_is_whole(self, record: CellRecord, draw: int) -> bool:
-        """Return whether one synthetic table of a cell (training) exists and has the hash in the cell's record."""
+        """Return whether one synthetic table exists and is intact."""
         return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
-        """Return the hash of each synthetic table of a cell (training).
+        """Return the hash of each synthetic table of a trained generator.
 
-        If the cell's record contains no hashes, the hashes are computed from the files.
-
-        The result is empty if the cell has neither hashes nor files.
+        If the record contains no hashes, they are computed from the files; the result is empty if a file is missing.
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
         return [file_digest(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
-        """Quarantine corrupt synthetic tables of a cell (training); missing ones were removed on purpose."""
+        """Quarantine the corrupt synthetic tables and the corrupt embedding of a trained generator."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
-        """Move synthetic tables to the folder of their cell (training), and add sizes and hashes to its new record.
+        """Move synthetic tables to their final folder, and add their sizes and hashes to the new record.
 
-        Existing scores of the cell (training) are removed, unless they were computed from tables with the same bytes.
+        Earlier scores are removed, unless they were computed from identical tables and embeddings.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -176,7 +174,7 @@ class Store(StoreFolder):
         self.publish_folder(folder, final / "synthetic")
 
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
-        """Move a model to the folder of its cell (training), and add the hashes of its files to the new record.
+        """Move a saved model to its final folder, and add the hashes of its files to the new record.
 
         The model of an earlier training is removed, even if there is no new model (None).
         """
@@ -188,7 +186,7 @@ class Store(StoreFolder):
             self.publish_folder(folder, final)
 
     def find_model_damage(self, record: CellRecord) -> str:
-        """Return why the saved model of a cell (training) cannot be used, or '' if it is intact."""
+        """Return why the saved model of a trained generator cannot be used, or '' if it is intact."""
         folder = self.model_folder(record.key)
         if not record.model_hashes:
             return record.no_model or "no model was kept"
@@ -203,11 +201,11 @@ class Store(StoreFolder):
         return self._belonging(path, record, fits=record is not None and record.key == key)
 
     def write_cell(self, record: CellRecord) -> None:
-        """Write the record of a cell (training); the synthetic tables of the cell must already be in the store."""
+        """Write the record of a training, whose synthetic tables must already be in the store."""
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell (one trained generator), or None."""
+        """Return the record of a metric on a cell (one training), or None."""
         path = self.score_path(cell_key, metric_key)
         record = self.read(path, ScoreRecord)
         fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
@@ -219,7 +217,7 @@ class Store(StoreFolder):
         self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell (one trained generator), or None."""
+        """Return when and how long a metric ran on a cell (one training), or None."""
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
@@ -236,14 +234,14 @@ class Store(StoreFolder):
         return [path.stem for path in paths]
 
     def cells(self) -> Iterator[CellRecord]:
-        """Yield the records of all cells (trainings), in the order of their keys."""
+        """Yield the records of all cells (trainings), ordered by key."""
         for path in sorted((self.root / "cells").glob("*/fit.json")):
             record = self.read_cell(path.parent.name)
             if record is not None:
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Read the record in a file; None if there is no file. A file that is not a record is moved to quarantine.
+        """Return the record in a file, or None if there is no file; quarantine a file that is not a record.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -266,7 +264,7 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Read a record of another schema version; move a file that is not a record to quarantine."""
+        """Return a record of another schema version after migration; quarantine a file that is not a record."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None
@@ -282,7 +280,7 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return the paths of missing or corrupt files of a cell (training): synthetic tables and the embedding."""
+        """Return the paths of synthetic tables, and of the embedding, that are missing or corrupt."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]
@@ -315,7 +313,7 @@ class Store(StoreFolder):
 
 
 def _version(record: BaseModel) -> int | None:
-    """Return the schema version that a record's file states, or None; the default of the class does not count."""
+    """Return the schema version that a record's file states, or None; a default of the class does not count."""
     return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 
@@ -326,7 +324,6 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _size(path: Path) -> int:
-    """Return the size of a file in bytes, 0 for none."""
     try:
         return path.stat().st_size
     except OSError:
@@ -334,13 +331,11 @@ def _size(path: Path) -> int:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """Return the hash of each file below a folder, by the path of the file inside the folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
 
 
 def _opens(path: Path) -> bool:
-    """Return whether a file is an HDF5 file that is not truncated."""
     import h5py
 
     try:

@@ -2,8 +2,8 @@
 
 The version is in ``store.json`` at the top of a store, and in every record. A migration converts the content of a
 record from one version to the next version. Records are migrated in memory when they are read, so even an old store
-without write permission can be read. Keys of cells (trainings) depend on the version, so a newer program trains again
-and never mixes new and old results.
+without write permission can be read. The key (hash) of a training includes the version, so a newer program trains again
+and does not mix new and old results.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Marker(BaseModel):
 
 
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
-    """Raise `StoreError` if records of a version cannot be read: it is newer, or no migration from it exists.
+    """Raise `StoreError` if records cannot be read, because the version is newer or a migration is missing.
 
     Args:
         where: the store or the record, for the message.

@@ -1,1 +1,1 @@
-"""Computation of the numbers that a board shows, from the records of a suite."""
+"""Computation of the numbers that a board shows from the results of a suite (benchmark)."""

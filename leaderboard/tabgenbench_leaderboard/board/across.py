@@ -23,8 +23,8 @@ class _Values:
     Attributes:
         splits: splits in which at least one row has a value.
         merit: value of each generator and split, transformed so that a larger value is better.
-        scaled: value of each generator and split, rescaled to 0 at a bad control and 1 at a good control and clipped to
-            [0, 1]; empty if the measure is not scaled on this dataset.
+        scaled: value of each generator and split on a scale from 0 (a bad control) to 1 (a good control), clipped to
+            [0, 1]; empty if the measure is not rescaled on this dataset.
     """
 
     splits: frozenset[int]
@@ -34,7 +34,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored``: the result is missing and counts as the worst value."""
+    """Result of a generator on one dataset; ``floored`` says that a missing result counts as the worst value."""
 
     merit: float
     scaled: float | None
@@ -42,12 +42,12 @@ class _Result:
 
 
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
-    """Summarise each question, such as fidelity, if at least two datasets have values of the question.
+    """Return a summary of each question (such as fidelity) that has values on at least two datasets.
 
-    On a board without questions, each ranked headline score is summarised. A generator has a result on a dataset if it
-    has a value in every split in which any generator has a value. Ranks and win rates are computed among the models
-    that have a result on every dataset. With the rule ``floor``, all models are ranked: a missing result counts as the
-    last rank on that dataset, and each missing split counts as the scaled value 0.
+    If no dataset has questions, the ranked headline scores are summarised instead. The result of a generator on a
+    dataset is complete if the generator has a value in every split with values. Ranks and win rates compare the models
+    with complete results on all datasets. With the rule ``floor``, all models are compared: an incomplete result then
+    has the last rank on its dataset, and a split without a value has the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -115,7 +115,6 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
 def _rows(
     generators: Sequence[GeneratorRows], values: Mapping[str, _Values], missing: MissingRule
 ) -> Iterator[AcrossRow]:
-    """Yield the summary of each generator; ranks and win rates compare only models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]
     models = [one.label for one in complete if not one.is_control]
@@ -144,10 +143,7 @@ def _rows(
 
 
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's results by dataset, without missing results.
-
-    With the rule ``floor``, the missing results of a model are included as the worst value.
-    """
+    """Return a generator's results by dataset; by the rule ``floor``, a model's missing result is the worst value."""
     found = {}
     for dataset, table in values.items():
         label = one.rows[dataset].label if dataset in one.rows else ""
@@ -162,10 +158,9 @@ def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: Missing
 
 
 def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return the rank of each row, 1 for the best row, and the share of the other rows that are worse.
+    """Return the rank of each row, 1 for the best row, and the share of all other rows that are worse (win rate).
 
-    Another row with an equal value counts half, in the rank and in the share. Values that differ only by rounding count
-    as equal.
+    A tie counts as half a better row and half a worse row. Values that differ only by rounding are ties.
 
     >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
     {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}

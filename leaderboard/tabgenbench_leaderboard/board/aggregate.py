@@ -1,4 +1,4 @@
-"""Computation of a board from the records of a suite; the order of the suite's rows does not change the board."""
+"""Computation of a board from the results of a suite (benchmark), independent of the order of the suite's rows."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ __all__ = ["assemble_board", "build_board", "read_calibrations"]
 def build_board(store: Store, suite: SuiteRecord) -> Board:
     """Build the board of a suite from the records in a store.
 
-    Datasets are in the order of the suite. In each dataset, models precede controls. Both groups are sorted by label,
-    because no single score ranks generators. Cells (trainings) without a record are listed as waiting.
+    Datasets are in the order of the suite. In each dataset, models precede controls. Models and controls are sorted by
+    label, not by a score. Cells (trainings) without a record are listed as waiting.
 
     Raises:
         StoreError: a record cannot be read; the message names the file.
@@ -53,7 +53,7 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return the calibration record of each dataset that cells (trainings) use, by the dataset's fingerprint (hash)."""
+    """Return the calibration of each dataset of the trainings ``cells``, by the dataset's fingerprint (hash)."""
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
     return {fingerprint: record for fingerprint, record in found.items() if record is not None}
@@ -88,7 +88,7 @@ def assemble_board(
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Return the metrics of a suite in an order that does not depend on the order of the suite's rows."""
+    """Return the metrics of a suite in an order that is the same for any order of the suite's rows."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -132,7 +132,7 @@ def _dataset_board(
 def _calibrated(
     columns: tuple[ScoreColumn, ...], cells: Sequence[CellFacts], record: CalibrationRecord | None
 ) -> tuple[tuple[ScoreColumn, ...], CalibrationTable | None]:
-    """Return the score columns with the state of their calibration, and a table of what calibrated scores detect."""
+    """Return the score columns with the results of their calibration, and the table of the calibration."""
     keys: dict[str, set[str]] = {}
     for cell in cells:
         for label, key in cell.row.scores.items():
@@ -189,9 +189,9 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Return the name of a generator, and its options as JSON, parsed from the generator's label.
+    """Return the name and the options (as JSON) of a generator, parsed from the generator's label.
 
-    If the label cannot be parsed, the options are all options in the cell's record, or the label if there is no record.
+    If the label cannot be parsed, the options are taken from ``identity``; without ``identity``, they are the label.
     """
     try:
         name, options = parse_plugin_string(label)
@@ -201,7 +201,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average a score over seeds and folds within each split, then compute its mean and interval over splits."""
+    """Average a score over seeds and folds within each split, then compute the mean and interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -235,7 +235,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Return why a cell (one training) has no value of a metric if the metric's record gives no reason."""
+    """Return why a training has no value of a metric, for a metric whose record gives no reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

@@ -1,6 +1,6 @@
-"""Tests of whether a score detects planted failures (tables with a known fault), from its values in each split.
+"""Tests of whether a score detects planted failures: synthetic tables with a known fault.
 
-The page ``docs/statistics.md`` gives the reasons for the test and for the families of Holm's correction.
+The page ``docs/statistics.md`` explains the choice of the test and of the families for Holm's correction.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MIN_SPLITS = 2
 
 
 def judge_score(score: CalibratedScore) -> CalibratedScore:
-    """Recompute the tests of which planted failures (tables with a known fault) a score detects.
+    """Return a score with new tests of whether it detects each planted failure (table with a known fault).
 
-    For Holm's correction, the planted failures that are tested on the score are one family of tests; the test of the
-    floor control is another family. A test is not made if its record states a reason against the test, such as a
-    failure that does not apply to the dataset.
+    For Holm's correction, the tests of all planted failures on this score are one family. The test of the score's bad
+    control (floor) is a second family. A test whose record has a ``reason`` is not made, for example because the
+    planted failure does not apply to the dataset.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
@@ -34,7 +34,7 @@ def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[Failu
 
 
 def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
-    """Test whether the score of a planted failure is worse than the score of real rows, without Holm's correction."""
+    """Test whether a planted failure has a worse score than real rows; p is not yet corrected by Holm's method."""
     real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
     if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
         return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")

@@ -1,4 +1,4 @@
-"""Calibration of the scores of a board: which planted failures (tables with a known fault) each score detects."""
+"""Calibration on a board: which planted failures (tables with a known fault) each score detects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["calibrated_columns", "calibration_table"]
 def calibrated_columns(
     columns: Sequence[ScoreColumn], keys: Mapping[str, Collection[str]], record: CalibrationRecord | None
 ) -> tuple[ScoreColumn, ...]:
-    """Return the score columns of a dataset with the state of their calibration.
+    """Return the score columns of a dataset; each column states whether the score passed the calibration.
 
-    A calibration is used only for scores with the same metric key, a hash of the metric's code and options.
+    A calibration applies only to scores whose metric has the same key (hash of code and options) as in the calibration.
 
     Args:
         columns: the columns of the dataset.
-        keys: keys of each metric in the records of the suite, by the metric's label.
-        record: the calibration of the dataset; None if it was not calibrated.
+        keys: keys of each metric in the results of the suite, by the metric's label.
+        record: the calibration of the dataset; None without calibration.
     """
     known = {} if record is None else {(score.key, score.score): score for score in record.scores}
     return tuple(
@@ -38,7 +38,7 @@ def _with_state(column: ScoreColumn, found: Sequence[CalibratedScore | None]) ->
 
 
 def calibration_table(record: CalibrationRecord, title_of: Callable[[CalibratedScore], str | None]) -> CalibrationTable:
-    """Return the table of which planted failures (tables with a known fault) each score detects.
+    """Return the table that shows which planted failures (tables with a known fault) each score detects.
 
     Args:
         record: the calibration of a dataset.

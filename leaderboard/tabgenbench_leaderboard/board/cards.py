@@ -1,4 +1,4 @@
-"""Dataset cards (descriptions of datasets) of a board, from the records of a store."""
+"""Descriptions (cards) of the datasets of a board."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["dataset_cards"]
 
 
 def dataset_cards(store: Store, board: Board) -> dict[str, Card]:
-    """Return the cards (descriptions) of a board's datasets by label; datasets without a recorded card are omitted."""
+    """Return the descriptions (cards) of a board's datasets by label; datasets without a card are omitted."""
     labels: dict[str, list[str]] = {}  # a table has several labels if a suite trains on different numbers of its rows
     for dataset in board.datasets:
         labels.setdefault(dataset.fingerprint, []).append(dataset.dataset)

@@ -1,4 +1,4 @@
-"""Reading of the values that a board shows from the records of a suite; each record is read once."""
+"""Reading of the results of a suite (benchmark) that a board shows; each file is read once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["CellFacts", "MetricFacts", "collect_cells"]
 MAX_POINTS = 150
 """Maximum number of points of a loss curve: a figure of half a page cannot show more."""
 MAX_CURVES = 12
-"""Maximum number of cells (trainings) of a generator on a dataset whose loss curves are kept for the figure."""
+"""Maximum number of trainings of one generator on one dataset whose loss curves the figure shows."""
 LOSS_FORMAT = ".5g"
 """Format of a loss with five significant digits; a figure cannot show more digits."""
 
@@ -41,11 +41,11 @@ class MetricFacts:
     """Result of a metric on a cell (one generator, dataset, split and seed).
 
     Attributes:
-        values: mean over draws, by the name of the score.
-        draws: the defined scores of each draw (synthetic table), by the name of the score.
-        missing: reason for the missing value, by the name of each score without a value in some draw.
+        values: mean over draws (synthetic tables), by the name of the score.
+        draws: the defined scores of each draw, by the name of the score.
+        missing: for each score without a value on at least one draw, the reason.
         specs: specifications of the scores.
-        seconds: time to score all draws; None if it was not recorded.
+        seconds: time to score all draws; None if the time was not recorded.
         environment: machine and settings on which the metric ran.
         output: output of the process, if the metric's status is not ok.
     """
@@ -64,7 +64,10 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """Values of a cell (one training) that a board shows; without a record, `identity` and later fields are empty."""
+    """Results of a cell: one generator trained on one split with one seed.
+
+    If the cell has no record, all fields from `identity` on are empty.
+    """
 
     row: SuiteRow
     status: Status | Literal["waiting"]
@@ -84,18 +87,16 @@ class CellFacts:
 
 
 def collect_cells(store: Store, suite: SuiteRecord, *, curves: bool = True) -> list[CellFacts]:
-    """Read every record of the cells (trainings) and scores that the suite lists.
+    """Read the results of all cells (trainings) of a suite, with their scores.
 
     A corrupt file counts as missing; `Store.quarantined` names the file.
 
     Returns:
-        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
-        the suite's rows does not matter. Loss curves are kept only for the first `MAX_CURVES` cells (trainings) of each
-        dataset and label, or for none if ``curves`` is false.
+        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed. Only the first
+        `MAX_CURVES` entries of each dataset and label have loss curves; no entry has one if ``curves`` is false.
 
     Raises:
-        StoreError: a record has a schema version that this program does not read, or this user has no permission to
-            read it.
+        StoreError: a record has a version that this program cannot read, or the user may not read its file.
     """
     rows = {(row.dataset, row.label, row.split, row.fold or 0, row.seed, row.key): row for row in suite.rows}
     collector = _Collector(store, MAX_CURVES if curves else 0)
@@ -103,8 +104,6 @@ def collect_cells(store: Store, suite: SuiteRecord, *, curves: bool = True) -> l
 
 
 class _Collector:
-    """Reads cells (trainings) one by one; for each dataset and label, only a limited number of loss curves is kept."""
-
     def __init__(self, store: Store, max_curves: int) -> None:
         self._reader, self._max_curves = RecordReader(store), max_curves
         self._curves: Counter[tuple[str, str]] = Counter()
@@ -159,7 +158,10 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average the scores of a cell (training) over draws; a score without a value in some draw has no average."""
+    """Return the mean of each score over draws (synthetic tables), and the reason for each score without a mean.
+
+    A score that is undefined on any draw has no mean.
+    """
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws
@@ -208,7 +210,6 @@ def _kept_points(length: int) -> tuple[int, ...]:
 
 
 def _rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Return losses with the digits of `LOSS_FORMAT`, and None for a loss that is not finite."""
     return tuple(
         [float(format(value, LOSS_FORMAT)) if value is not None and math.isfinite(value) else None for value in values]
     )

@@ -22,14 +22,14 @@ MAX_PAIRED_MODELS = 20
 def compare_rows(
     rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
-    """Compare every model with every control, and every pair of models, on every ranked score that both have.
+    """Compare every model with every control and with every other model on each ranked score.
 
-    On each score, all pairs of models are one family of tests; all pairs of a model and a control are another family.
-    The standings (ranks) use all pairs of models. The returned comparisons include pairs of models only if there are at
-    most `MAX_PAIRED_MODELS` models.
+    On each score, the tests of all pairs of models are one family. The tests of all pairs of a model and a control are
+    another family. Ranks are computed from all pairs of models. The returned comparisons omit the pairs of models if
+    there are more than `MAX_PAIRED_MODELS` models.
 
     Returns:
-        The comparisons, and for each score column the ranks of the models by label; an unranked score has no ranks.
+        The comparisons, and for each score column the ranks of the models by label; empty for an unranked score.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []
@@ -77,7 +77,7 @@ def _listed_pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences that describe the comparisons of a dataset, one sentence per pair of rows.
+    """Sentences that describe the comparisons on a dataset, one sentence per pair of rows.
 
     Attributes:
         controls: sentences that compare each model with the controls, by the model's label.
@@ -89,7 +89,7 @@ class Sentences:
 
 
 def comparison_sentences(dataset: DatasetBoard) -> Sentences:
-    """Describe the comparisons of a dataset, with one sentence per pair of rows."""
+    """Return the sentences that describe the comparisons on a dataset."""
     rows = {row.label: row for row in dataset.rows}
     controls: dict[str, list[str]] = {}
     models: list[str] = []
@@ -106,7 +106,6 @@ def comparison_sentences(dataset: DatasetBoard) -> Sentences:
 
 
 def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequence[str]]) -> str:
-    """Describe a comparison of two generators; the first mention of a generator includes its time to fit."""
     long, short = f"`{first.label}`{_time(first, ' to fit')}", f"`{first.label}`"
     other_long, other_short = f"`{second.label}`{_time(second)}", f"`{second.label}`"
     parts = []

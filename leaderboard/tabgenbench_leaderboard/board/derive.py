@@ -19,9 +19,8 @@ def derive_board(board: Board, missing: MissingRule | None = None) -> Board:
     """Return a board whose comparisons, ranks, scaled scores and summaries are recomputed from its values per split.
 
     Args:
-        board: the board, which may have an older version; its comparisons, ranks, scaled scores and questions are
-            replaced.
-        missing: rule for a missing result in the summary over datasets; None for the rule that the board states.
+        board: the board, possibly of an older version of this program.
+        missing: how the summary over datasets treats a missing result; None for the rule that the board states.
     """
     datasets = tuple(_derive_dataset(dataset) for dataset in board.datasets)
     rule = missing or board.missing

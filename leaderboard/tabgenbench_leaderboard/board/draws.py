@@ -1,4 +1,4 @@
-"""The scores of every draw (synthetic table), read from the records of a suite."""
+"""The scores of every synthetic table (draw) of a suite."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | Non
 
 
 def draw_rows(store: Store, suite: SuiteRecord) -> list[DrawRow]:
-    """Return sorted rows, one per score, cell (training) and draw (synthetic table).
+    """Return sorted rows, one per score, training and synthetic table (draw).
 
-    The row of a score that is undefined on a draw has a reason instead of a value. A cell (training) or a metric whose
-    status is not ok has one row without score, draw and value.
+    If a score is undefined on a synthetic table, the row has no value but a reason. A training or a metric that did not
+    succeed has a single row without draw, score and value.
     """
     reader = RecordReader(store)
     places = {(row.dataset, row.label, row.split, row.seed, row.fold or 0, row.key): row for row in suite.rows}

@@ -1,4 +1,4 @@
-"""Selection of the suite from whose records a board is built."""
+"""Selection of the suite (benchmark) that a board shows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["find_suite", "require_scores"]
 
 
 def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
-    """Read a suite from a store, without planted failures (tables with a known fault), which boards do not show.
+    """Return a suite of a store without its planted failures (tables with a known fault), which boards do not show.
 
     Args:
         store: the store in which the suite was run.
-        name: name of the suite, or the path of its file; None for the most recent suite without planted failures.
+        name: name of the suite, or path of its file; None for the most recent suite that is not a calibration.
 
     Raises:
         StoreError: there is no store, or the store contains no suite.
@@ -39,7 +39,6 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
 
 def _most_recent(store: Store, known: Sequence[str]) -> str:
-    """Return the most recent suite that is not a calibration, or the most recent suite if all are calibrations."""
     for name in known:
         suite = store.read_suite(name)
         if suite is None or not any(row.is_planted for row in suite.rows):
@@ -48,7 +47,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if no cell of a suite is scored yet; failed and skipped cells count as scored."""
+    """Raise `StoreError` if every training of a suite still waits: none is scored, failed or skipped."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

@@ -39,14 +39,14 @@ def direction_text(column: ScoreColumn, *, short: bool = False) -> str:
 
 
 def range_text(ends: tuple[int, int] | None) -> str:
-    """Format the smallest and the largest value, as one number if they are equal."""
+    """Format a range as its smallest and largest value, or as one number if the values are equal."""
     if ends is None:
         return "?"
     return f"{ends[0]:,}" if ends[0] == ends[1] else f"{ends[0]:,} to {ends[1]:,}"
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the number of a dataset's features; if some are categorical, both kinds of features are counted."""
+    """Format the number of a dataset's features, or the numbers of numeric and categorical features."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
@@ -55,9 +55,9 @@ def features_text(dataset: DatasetBoard) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return the number of decimals of a column: three significant digits of its largest value, or more.
+    """Return the number of decimals with which a column's values are shown, at most 6.
 
-    If intervals are narrow, one decimal is added.
+    The largest value has at least three significant digits. One decimal is added if intervals are narrow.
     """
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
@@ -73,9 +73,9 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:
-    """Format a score as mean ± half of its interval, with the number of splits if some lack a value.
+    """Format a score as its mean ± half the width of its interval, or as the reason why it has no mean.
 
-    If the score has no mean, the text is the reason.
+    The text states the number of splits with a value if other splits have no value.
     """
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
@@ -83,7 +83,7 @@ def score_text(value: ScoreValue, decimals: int) -> str:
 
 
 def difference_text(comparison: Comparison) -> str:
-    """Format the result of a comparison with the difference of the two rows."""
+    """Format the verdict of a comparison, followed by the difference and half the width of its interval."""
     if comparison.difference is None:
         return comparison.verdict
     half = half_width(comparison)
@@ -95,7 +95,7 @@ def difference_text(comparison: Comparison) -> str:
 
 
 def estimate_text(value: Estimate | ScoreValue | None, decimals: int, expected: int = 0) -> str:
-    """Format a mean ± half of its interval, with the number ``n`` of values if it is not the expected number.
+    """Format a mean ± half the width of its interval; if ``n`` is not ``expected``, the text states ``n``.
 
     >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
     '0.50 ± 0.25 (n=4)'
@@ -119,14 +119,14 @@ def rank_text(rank: tuple[int, int] | None, models: int) -> str:
 
 
 def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
-    """Return half of the width of a value's interval; None if the value has no interval."""
+    """Return half the width of an interval; None without an interval."""
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the indices of the score columns in which at least one row has a value or an undefined score."""
+    """Return the indices of the score columns that at least one row has, with a value or as undefined."""
     return [
         i
         for i in range(len(dataset.columns))

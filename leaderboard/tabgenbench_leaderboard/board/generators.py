@@ -14,7 +14,7 @@ __all__ = ["GeneratorRows", "group_generators", "tie_groups"]
 
 @dataclass(frozen=True)
 class GeneratorRows:
-    """A generator with its rows on a board, by the name of the dataset; some datasets may have no row."""
+    """A generator with its rows on a board, by the name of the dataset."""
 
     label: str
     is_control: bool
@@ -22,21 +22,23 @@ class GeneratorRows:
 
     @property
     def fit_seconds(self) -> float | None:
-        """Mean over datasets of the generator's mean time to fit in seconds; None if no training succeeded."""
+        """Mean over datasets of the mean time to fit, in seconds; None if no training succeeded."""
         found = [row.costs.fit_seconds.mean for row in self.rows.values() if row.costs.fit_seconds]
         return mean(found) if found else None
 
     @property
     def peak_memory_bytes(self) -> int | None:
-        """The generator's largest peak memory over datasets, in bytes; None if no peak was measured."""
+        """Largest peak memory over datasets, in bytes; None if it was not measured."""
         found = [row.costs.peak_memory_bytes for row in self.rows.values() if row.costs.peak_memory_bytes is not None]
         return max(found, default=None)
 
 
 def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
-    """Group rows into generators: by equal label, or by equal name if no dataset has two rows with this name.
+    """Return the generators of a board, each with its rows on all datasets.
 
-    A suite may give a generator a different label on each dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs".
+    Rows with the same label belong to the same generator. A suite may give a generator a different label on each
+    dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs". Rows with the same generator name are therefore also
+    grouped, if no dataset has two rows with this name.
 
     Returns:
         The generators, models before controls, sorted by label.
@@ -58,10 +60,10 @@ def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
 
 
 def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Return letters for models whose ranks cannot be distinguished: models with a common letter share a possible rank.
+    """Return letters for models; two models have a common letter if their rank intervals overlap.
 
-    The models whose rank intervals contain the same rank form a group. Each group has a letter, unless a larger group
-    contains all its models. A model that shares no rank with another model has no letter.
+    The models whose rank intervals contain the same rank form a group. Each group has a letter, unless all its models
+    are in a larger group. A model whose interval overlaps no other interval has no letter.
 
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
     {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}

@@ -26,9 +26,9 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 def headline_columns(dataset: DatasetBoard) -> list[int]:
     """Return the indices of the headline columns (main scores) that have a value.
 
-    The first column of each metric precedes the second column of any metric. Headline columns are the scores that
-    metrics declare as headline scores, or the first ranked scores if no metric declares a headline score. A score that
-    misses a planted failure (table with a known fault) which it must detect on this dataset is no headline column.
+    Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
+    declares any. The first headline scores of all metrics come first, then the second headline scores, and so on. A
+    score is left out if it misses a planted failure (table with a known fault) that it must detect on this dataset.
     """
     columns = dataset.columns
     known = [
@@ -44,7 +44,7 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
 
 
 def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
-    """Return a sentence that describes each control (from its card), such as ``shuffled: Every feature permuted.``."""
+    """Return one sentence that describes each control, such as ``shuffled: Every feature permuted.``."""
     found: dict[str, str] = {}
     for row in (row for dataset in datasets for row in dataset.controls if row.card.summary):
         name = row.generator if row.label.startswith(row.generator) else row.label
@@ -54,11 +54,11 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 
 
 def headline_sentences(board: Board) -> tuple[str, ...]:
-    """Return sentences on which models beat which controls on headline scores, and which controls beat which models.
+    """Return a sentence on the controls that each model beats, and a sentence on the models that each control beats.
 
-    A row beats another row if it is better on at least one ranked headline score of any dataset and worse on no ranked
-    headline score. The first sentence also names the models that cannot be compared with any control. If no control
-    beats a model, the second sentence names rows that cannot be distinguished. If no comparison is possible, the only
+    One generator beats another if it is better on at least one ranked headline score of any dataset, and worse on none.
+    The first sentence also names the models that cannot be compared with any control. If no control beats a model, the
+    second sentence instead names generators that cannot be distinguished. If no comparison is possible, the only
     sentence gives the reason.
     """
     relations = _relations(board)
@@ -127,7 +127,6 @@ def _missing_sentence(models: Sequence[str], judged: Sequence[str]) -> str:
 
 
 def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
-    """Return a sentence that says which controls beat which models; empty if no control beats a model."""
     parts = []
     for control in controls:
         beaten = [model for model in models if relations.get((model, control)) == "is beaten by"]
@@ -143,7 +142,6 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Return a sentence with as many parts as `MOST_CHARACTERS` allows, but with at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1

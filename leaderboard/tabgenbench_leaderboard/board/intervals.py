@@ -1,7 +1,7 @@
 """Intervals over splits, paired tests, and Holm's correction.
 
 Draws (synthetic tables) and seeds are averaged within a split before the 95 % t-interval over splits is computed. The
-page ``docs/statistics.md`` gives the reasons for these methods, and the coverage of the intervals on simulated boards.
+page ``docs/statistics.md`` gives the reasons for these methods, and the coverage of the intervals in simulations.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of ``n`` values with its two-sided interval; the interval needs two values, the mean needs one value."""
+    """A mean of ``n`` values with its two-sided interval; ``low`` and ``high`` are None for fewer than two values."""
 
     mean: float | None
     low: float | None
@@ -67,13 +67,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Paired comparison of two generators: differences on common splits, and a verdict on the first generator.
+    """Comparison of two generators by their differences on the splits in which both have a value (common splits).
 
     Attributes:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
-        p_adjusted: the p-value after Holm's correction over the family of comparisons.
-        verdict: ``better`` or ``worse`` if the adjusted p-value is below 0.05.
+        p_adjusted: the p-value after Holm's correction over all pairs of one call of `compare_paired`.
+        verdict: ``better`` or ``worse`` (of the first generator) if the adjusted p-value is below 0.05.
     """
 
     interval: Interval
@@ -83,7 +83,7 @@ class Paired:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the exactly rounded mean of values, which does not depend on the order of the values.
+    """Return the mean of values, computed from an exact sum and thus the same for any order of the values.
 
     >>> mean([0.1] * 10)
     0.1
@@ -167,32 +167,32 @@ def difference(first: float, second: float) -> float:
 
 
 def compared_quantity(value: float, direction: Direction) -> float:
-    """Return the quantity that tests compare: a score's value, or its distance from 1 if the score is best at 1."""
+    """Return a score's value, or its distance from 1 if values near 1 are best; tests compare these quantities."""
     return abs(value - 1) if direction == "one" else value
 
 
 def badness(value: float, direction: Direction) -> float:
-    """Return a number that is lower for better values of the score."""
+    """Return -value if higher is better, the value if lower is better, and the distance from 1 if 1 is best."""
     return -value if direction == "higher" else compared_quantity(value, direction)
 
 
 def compare_paired(
     pairs: Sequence[tuple[Mapping[int, float], Mapping[int, float]]], direction: Direction
 ) -> list[Paired]:
-    """Test pairs of generators by their differences on common splits, as one family of tests.
+    """Compare pairs of generators by paired t-tests on common splits, with Holm's correction over all pairs.
 
     The splits of a table are not independent, because they share rows. The tests are valid for the mean over all
-    possible splits of one table. The tests have too many false positives as statements about all tables of the same
-    kind, such as tables of other laboratories.
+    possible splits of one table. If a test result is read as a statement on other tables of the same kind, such as
+    tables of other laboratories, false positives are too frequent.
 
     Args:
-        pairs: values by split of the judged row and of the other row.
+        pairs: values by split of the first and of the second generator of each pair.
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        One comparison per pair. A pair of rows with fewer than two common splits is not tested and does not count for
-        Holm's correction. If all differences of a pair are equal, the p-value is 1 for differences of 0, and 0 for
-        other differences.
+        One comparison per pair. A pair with fewer than two common splits is not tested and does not count for Holm's
+        correction. The t statistic is undefined if all differences of a pair are equal; the p-value is then 1 for
+        differences of 0, and 0 for other differences.
     """
     tested = [_test(_differences(*pair, direction)) for pair in pairs]
     adjusted = iter(holm([p for _, p in tested if p is not None]))
@@ -210,15 +210,15 @@ def compare_paired(
 
 
 def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction: Direction) -> tuple[float, float]:
-    """Test whether a generator is worse than another, by a one-sided paired t-test on their common splits.
+    """Test whether the first generator is worse than the second, by a one-sided paired t-test on common splits.
 
     Args:
-        first: values by split of the row that may be worse.
-        second: values by split of the other row; at least two splits are common to both.
+        first: values by split of the first generator.
+        second: values by split of the second generator; at least two splits are common.
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        The mean difference of badness, which is positive if the first row is worse, and the one-sided p-value. If all
+        The mean difference, which is positive if the first generator is worse, and the one-sided p-value. If all
         differences are equal, p is 0 for positive differences, 1 for negative differences and 0.5 for differences of 0.
 
     >>> worse_by({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.1, 1: 0.2, 2: 0.3}, "lower")[1] < 0.05

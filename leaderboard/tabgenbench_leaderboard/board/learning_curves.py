@@ -1,4 +1,4 @@
-"""Learning curves: a board's results on one table with several numbers of training rows."""
+"""Learning curves: the results on one table for several numbers of training rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LearningCurve:
     """The results on one table by number of training rows.
 
     Attributes:
-        name: name of the dataset without the number of training rows.
+        name: name of the dataset, without the option ``train_rows``.
         rows: numbers of training rows, ascending.
         datasets: the results for each number of training rows.
     """
@@ -29,7 +29,7 @@ class LearningCurve:
 
 
 def learning_curves(board: Board) -> tuple[LearningCurve, ...]:
-    """Return a learning curve for each table that a board contains with at least two numbers of training rows."""
+    """Return a learning curve for each table with results for at least two numbers of training rows."""
     found: dict[str, list[tuple[int, DatasetBoard]]] = {}
     for dataset in board.datasets:
         match = _TRAIN_ROWS.fullmatch(dataset.dataset)

@@ -52,7 +52,7 @@ CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped",
 
 
 class Range(Part):
-    """Mean, smallest and largest value of a quantity that is measured once per training (cell)."""
+    """Mean, smallest and largest value of a quantity that is measured once per training."""
 
     mean: float
     low: float
@@ -65,7 +65,7 @@ class ScoreColumn(Part):
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
-        spec: direction, range, meaning and limitations, from the records.
+        spec: direction, range, meaning and limitations of the score.
         unscaled: why the score is not rescaled to its controls on this dataset; empty if the score is rescaled.
         calibration: whether the score detects the planted failures (tables with a known fault) that it must detect.
         missed: planted failures that the score must detect and does not detect on this dataset.
@@ -80,10 +80,10 @@ class ScoreColumn(Part):
 
 
 class ScaledScore(Estimate):
-    """A score rescaled in each split to 0 at its floor control and 1 at its ceiling control, without clipping.
+    """A score rescaled in each split to 0 at a bad control (floor) and 1 at a good control or value (ceiling).
 
     Attributes:
-        by_split: scaled value in each split.
+        by_split: scaled value in each split, which may lie outside [0, 1].
     """
 
     by_split: dict[int, float] = Field(default_factory=dict)
@@ -100,11 +100,11 @@ class ScoreValue(Part):
         n: number of splits with a value.
         splits: number of splits that the suite requests.
         by_split: value in each split.
-        best: whether the generator is the best of the models and distinguishable from every other model on this score.
-        rank: rank interval among the models with a value (see `ranks.find_standings`); None for a control, for a score
-            that is not ranked, and for fewer than five splits.
+        best: whether the generator is significantly better than every other model.
+        rank: best and worst possible rank among the models with a value (see `ranks.find_standings`); None for a
+            control, for a score that is not ranked, for the only model, and for fewer than five splits.
         scaled: the score rescaled to its controls; None if the score is not rescaled.
-        why: distinct reasons for the missing values of the score.
+        why: distinct reasons for missing values.
     """
 
     state: State
@@ -121,7 +121,7 @@ class ScoreValue(Part):
 
 
 class Costs(Part):
-    """Costs of the successful cells (trainings) of a row; the sampling time of a cell includes all synthetic tables."""
+    """Times and memory of the successful trainings of a row; a sampling time is the time for all synthetic tables."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -130,7 +130,7 @@ class Costs(Part):
 
 
 class Fallbacks(Part):
-    """Number of rows that a fallback rule sampled instead of the model, summed over draws, splits and seeds."""
+    """Number of synthetic rows of a condition that the generator sampled by a fallback rule and not by its model."""
 
     condition: str
     rule: str
@@ -139,7 +139,7 @@ class Fallbacks(Part):
 
 
 class Curve(Part):
-    """Thinned loss curves of one training (cell); the cell's record contains the complete curves."""
+    """Loss curves of one training, with at most 150 points; the record of the training has all points."""
 
     split: int
     seed: int
@@ -151,10 +151,10 @@ class BoardRow(Part):
     """A row of a board: one generator with one set of options on one dataset.
 
     Attributes:
-        label: label that the suite gives the generator, or the generator's name with the options that differ from its
-            defaults; unique in a dataset.
+        label: label that the suite gives the generator; by default, the generator's name with the options that
+            differ from its defaults. Labels are unique in a dataset.
         options: the options that differ from the generator's defaults, as JSON with sorted keys.
-        config: all options of the generator; empty if no cell (training) has run.
+        config: all options of the generator; empty if no training has run.
         scores: one score per column of the dataset.
         questions: one value per question of the dataset.
     """
@@ -175,21 +175,21 @@ class BoardRow(Part):
 
 
 class Comparison(Part):
-    """Comparison of two generators on one ranked score, by their differences in each split.
+    """Comparison of a model with a control or another model on one ranked score, by their differences in each split.
 
     Attributes:
-        model: label of the judged row.
-        against: label of the row that the judged row is compared with: a control or another model.
+        model: label of the model.
+        against: label of the control or the other model.
         title: title of the score's column.
-        difference: mean over common splits of the score of ``model`` minus the score of ``against``; for a score that
-            is best at 1, the distances from 1 are subtracted.
+        difference: score of ``model`` minus score of ``against``, as a mean over common splits. For a score that is
+            best at 1, the distances from 1 are subtracted instead.
         ci_low: lower end of the 95 % t-interval of the difference, not adjusted for the number of comparisons; None for
             fewer than two common splits.
         ci_high: upper end of the same interval.
         n: number of common splits.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
-        p_adjusted: the p-value after Holm's correction. The family of tests is all pairs of two models, or all pairs of
-            a model and a control, on this score and this dataset.
+        p_adjusted: the p-value after Holm's correction over all comparisons of the same kind (of two models, or of a
+            model with a control) on this score and this dataset.
         verdict: whether ``model`` is better than ``against``, worse, or not distinguishable, by the adjusted p-value.
     """
 
@@ -207,16 +207,15 @@ class Comparison(Part):
 
 
 class Problem(Part):
-    """A group of cells (trainings) that have no result, or on which a metric has no result, for the same reason.
+    """A group of cells (trainings) that have no result, or no result of a metric, for the same reason.
 
     Attributes:
-        what: phase in which the cells have no result (``fit``, ``sample``, ...), or name of the metric without a
-            result.
+        what: name of the phase (``fit``, ``sample``, ...) or of the metric that has no result.
         status: status of the record; ``waiting`` if there is no record.
-        cells: the pair (split, seed) of each cell.
-        keys: keys of the cells; the store has a folder of this name with the traceback of each cell.
-        output: last lines of stdout and stderr of the first of these cells that has any output.
-        output_key: key of the cell with this output.
+        cells: the pair (split, seed) of each training.
+        keys: key (hash) of each training, which names the folder of its records and its traceback in the store.
+        output: last lines of stdout and stderr of the first training in the group that printed anything.
+        output_key: key of the training with this output.
     """
 
     label: str
@@ -230,7 +229,7 @@ class Problem(Part):
 
 
 class Note(Part):
-    """A note that records contain, and the labels of the rows whose records contain the note."""
+    """A note of a generator, split or metric on its results, and the labels of the rows that have this note."""
 
     what: str
     text: str
@@ -238,7 +237,7 @@ class Note(Part):
 
 
 class MetricCost(Part):
-    """Time in seconds that a metric takes to score all synthetic tables of a training (cell)."""
+    """Time in seconds that a metric takes to score all synthetic tables of one training."""
 
     metric: str
     seconds: Range
@@ -246,7 +245,11 @@ class MetricCost(Part):
 
 
 class TimedCells(Part):
-    """Number of cells (trainings) whose times were measured under one setting; ``timing`` means one cell at a time."""
+    """Number of trainings whose times were measured under the same settings.
+
+    Attributes:
+        timing: whether the option ``--timing`` was given, so that the trainings ran one at a time.
+    """
 
     cells: int
     timing: bool
@@ -276,17 +279,17 @@ class FigureNote(Part):
 class DatasetBoard(Part):
     """The results on one dataset.
 
-    Numbers of rows, features and draws are pairs (smallest, largest) over cells (trainings); None if no cell has run.
+    Numbers of rows, features and draws (synthetic tables) are the smallest and the largest number of any training, or
+    None if no training has run.
 
     Attributes:
         n_features: number of numeric features.
-        n_categorical: number of categorical features; None if the dataset has no categorical features.
+        n_categorical: number of categorical features; None if there are none.
         comparisons: comparisons of pairs of rows, which `derive_board` computes; they are not in ``board.json``.
-        calibration: which planted failures (tables with a known fault) the scores detect; None without a calibration.
-        fit_settings: settings under which the successful cells were trained and sampled.
-        metric_settings: settings under which metrics ran, each with its number of pairs of a cell and a metric.
-        figures: figures drawn by metrics, set after drawing; the dot plot of scores and the loss curves are not in this
-            list.
+        calibration: which planted failures (tables with a known fault) the scores detect; None without calibration.
+        fit_settings: settings under which the successful trainings ran.
+        metric_settings: settings under which metrics ran; ``cells`` counts pairs of a training and a metric.
+        figures: figures that metrics drew, without the dot plot of scores and the loss curves.
         figures_left_out: sentences on why a figure could not be drawn.
     """
 
@@ -327,7 +330,7 @@ class DatasetBoard(Part):
 
 
 class Machine(Part):
-    """A kind of machine with its settings, and the number of cells (trainings) that ran on it."""
+    """A kind of machine with its settings, and the number of trainings that ran on it."""
 
     cells: int
     python: str
@@ -343,12 +346,12 @@ class Machine(Part):
 
 
 class Board(Part):
-    """All values that the pages of a board show, computed from records alone.
+    """All values that the pages of a board show.
 
     Attributes:
-        missing: rule for a missing result in the summary over datasets.
-        across: summary of each question over at least two datasets, or of each headline score if the board has no
-            questions.
+        missing: how the summary over datasets treats a missing result.
+        across: summary of each question (such as fidelity) over datasets, or of each headline score if the board has
+            no questions; empty for a single dataset.
     """
 
     board_version: int = BOARD_VERSION
@@ -365,5 +368,5 @@ class Board(Part):
 
     @property
     def has_external_tables(self) -> bool:
-        """Whether the models are tables that `tabgenbench score` read, which no command can make again."""
+        """Whether `tabgenbench score` read the synthetic tables, so that no command can generate them again."""
         return self.command.startswith(("tabgenbench score", "tabgenbench.score"))

@@ -1,4 +1,4 @@
-"""Failures, skipped and waiting cells (trainings), and notes, grouped so that a page shows each reason once."""
+"""Trainings and metrics without a result, grouped by reason, and notes on results."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """List failed, skipped and waiting cells (trainings), and metrics without a result, with one entry per reason.
+    """Return the trainings (cells) and the metrics that have no result, as one entry per generator and reason.
 
-    Failures precede skipped results, which precede waiting results. Entries of one kind are sorted by label, then by
-    phase or metric.
+    Failed entries come first, then skipped entries, then waiting entries. Entries with the same status are sorted by
+    label, then by phase or metric.
     """
     groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:
@@ -53,7 +53,6 @@ def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[Suit
 
 
 def _tail(output: str) -> str:
-    """Return the last lines of a process's output, without terminal control sequences such as colours."""
     # Of a line that is overwritten with \r, such as a progress bar, only the last version is kept.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
     text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
@@ -62,7 +61,7 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """List the distinct notes of splits, cells and metrics, each with the labels of the rows that have the note."""
+    """Return the distinct notes of splits, trainings and metrics, each with the labels of its rows."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
     splits = _splits_by_note(cells)
     for cell in cells:
@@ -80,7 +79,7 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
 
 
 def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
-    """Return for each note a text that names the splits with this note, such as ``splits 0, 2``."""
+    """Return the splits of each note as text, such as ``splits 0, 2``."""
     splits: dict[str, set[int]] = {}
     for cell in cells:
         splits.setdefault(cell.row.split_note, set()).add(cell.row.split)
@@ -91,5 +90,5 @@ def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
 
 
 def _by_number(text: str) -> list[str | int]:
-    """Return a sort key that compares numbers in a text by value, so that "trial 2" precedes "trial 10"."""
+    """Return a sort key that puts "trial 2" before "trial 10"."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]

@@ -1,4 +1,4 @@
-"""Rank intervals: the possible ranks of a model, given the paired tests between all models."""
+"""Rank intervals: the ranks of a model that agree with the paired tests of all pairs of models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Standing:
     """Rank of a model among the models that have a value of a score.
 
     Attributes:
-        rank: smallest and largest rank that are consistent with the tests; None for fewer than `RANK_SPLITS` splits, or
-            if no other model has a value.
+        rank: best and worst rank that agree with the tests; None for fewer than `RANK_SPLITS` splits, and if no other
+            model has a value.
         best: whether the model is significantly better than every other model.
     """
 
@@ -43,13 +43,13 @@ def compare_models(values: Mapping[str, Mapping[int, float]], direction: Directi
 def find_standings(
     values: Mapping[str, Mapping[int, float]], pairs: Mapping[tuple[str, str], Paired]
 ) -> dict[str, Standing]:
-    """Compute the rank interval of every model from the comparisons of all pairs of models.
+    """Return the rank interval of every model, computed from the comparisons of all pairs of models.
 
-    The rank interval reaches from 1 + the number of models that are significantly better to m - the number of models
-    that are significantly worse, where m models have a value. On at least 95 % of boards, no test finds a difference
-    that does not exist. On a board without a false difference, every rank interval contains the model's true rank.
-    Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank
-    intervals from Tukey's test in the same way.
+    If b of m models are significantly better than a model and w models are significantly worse, the rank interval of
+    the model is [1 + b, m - w]. Holm's correction limits the probability of at least one false positive to 5 %.
+    Without a false positive, all rank intervals contain the true ranks; the intervals are therefore simultaneous 95 %
+    intervals. Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) use
+    Tukey's test instead.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

@@ -1,4 +1,4 @@
-"""Scores rescaled in each split to 0 at the floor (a bad control) and 1 at the ceiling (a good control or value)."""
+"""Rescaling of scores in each split to 0 at the floor (a bad control) and 1 at the ceiling (a good control or 1)."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ class Scaling:
 
 
 def clipped(value: float) -> float:
-    """Return a scaled value limited to [0, 1]; every mean of several scaled scores uses limited values."""
+    """Return a scaled value limited to [0, 1]."""
     return min(1.0, max(0.0, value))
 
 
 def is_ceiling_best(spec: ScoreSpec) -> bool:
     """Return whether the ceiling of a score is the best possible value, 1, instead of a control.
 
-    The ceiling is 1 if the score names a floor and no ceiling control, higher is better, and the values are from 0 to
-    1, or at most 1, as those of R². The ceiling of a score from -1 to 1 is not 1, because the score is a difference,
-    which cannot reach its largest value.
+    This is so if the score has a floor and no ceiling control, higher values are better, and the values are in [0, 1]
+    or have only the upper limit 1, such as R². Scores in [-1, 1] are excluded, because they are differences and cannot
+    reach 1.
     """
     is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
     return bool(spec.floor) and not spec.ceiling and is_best_one
 
 
 class Ceiling(NamedTuple):
-    """Meaning of the scaled value 1 on some datasets.
+    """Description of the scaled value 1.
 
     Attributes:
-        text: ``ceiling control``, ``best possible value``, or both joined by ``or``.
-        is_control: whether the scaled value 1 is the value of a control for every scaled score.
+        text: ``ceiling control``, ``best possible value``, or both texts joined by ``or``.
+        is_control: whether the scaled value 1 belongs to a control for all scores.
     """
 
     text: str
@@ -69,12 +69,12 @@ class Ceiling(NamedTuple):
 
     @property
     def value(self) -> str:
-        """Words for the scaled value 1 on a web page."""
+        """Text that a web page shows for the scaled value 1."""
         return "value of real rows" if self.is_control else self.text
 
 
 def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
-    """Return what the scaled value 1 means on some datasets."""
+    """Return what the scaled value 1 means for the scores of the given datasets."""
     scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
     are_best = {is_ceiling_best(spec) for spec in scaled}
     names = {False: "ceiling control", True: "best possible value"}
@@ -83,13 +83,15 @@ def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
 
 
 def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:
-    """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in every split in which both controls have a value.
+    """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in each split.
 
-    b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
-    if 1 is best. b_floor and b_ceiling are the badness of the two controls; without a ceiling control, b_ceiling is the
-    badness of the best possible value (see `is_ceiling_best`). A score is not scaled if its two controls are too close
-    to each other: the mean of b_floor - b_ceiling over splits is below `STANDARD_ERRORS` standard errors of this mean,
-    or b_floor - b_ceiling is not positive in some split.
+    The badness b of a value is the value if lower is better, its negative if higher is better, and its distance from 1
+    if 1 is best. b_floor is the badness of the score's bad control (floor), and b_ceiling is the badness of its good
+    control (ceiling) or of the best possible value (see `is_ceiling_best`). Splits without b_floor or b_ceiling are
+    left out.
+
+    The score is not rescaled if floor and ceiling are too close: if the mean of b_floor - b_ceiling over splits is
+    below `STANDARD_ERRORS` standard errors of this mean, or if b_floor - b_ceiling is not positive in some split.
 
     Args:
         rows: rows of a dataset on the board.
@@ -123,13 +125,13 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
 
 
 def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
-    """Return the row of a control; of several rows, return the row with default options."""
+    """Return the row of a control, preferably with default options; None if the control has no row."""
     found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
     return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)
 
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
-    """Return why the difference between floor and ceiling is too small for scaling; empty if it is large enough."""
+    """Return why floor and ceiling are too close for rescaling; empty if they are not."""
     top = f"`{spec.ceiling}`" if spec.ceiling else "the best possible value"
     if len(span) < 2:
         names = f"`{spec.floor}` and {top}"

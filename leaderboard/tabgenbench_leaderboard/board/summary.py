@@ -1,4 +1,4 @@
-"""Data model of a board's summaries: questions on one dataset, and generators over several datasets."""
+"""Data model of summaries: of scores by question on one dataset, and of generators over several datasets."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 class CalibrationRow(Part):
-    """Which planted failures (tables with a known fault) a score detects on a dataset.
+    """Planted failures (tables with a known fault) that a score detects on a dataset.
 
     Attributes:
         title: title of the score on the board.
-        question: the question that the score helps to answer.
+        question: the question, such as fidelity, to which the score contributes.
         headline: whether the score is a headline score.
-        outcomes: for each planted failure of the calibration table, whether the score detects it; None without a test.
+        outcomes: whether the score detects each planted failure of the calibration table; None without a test.
         must: planted failures that the score must detect.
-        floor: whether the score distinguishes the control that is its floor from real rows; None without a test.
+        floor: whether the score distinguishes its bad control (floor) from real rows; None without a test.
     """
 
     title: str
@@ -74,7 +74,7 @@ class CalibrationRow(Part):
     floor: bool | None = None
 
     def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
-        """Return the planted failures that the score must detect and does not detect."""
+        """Return the planted failures that the score must detect but misses; ``failures`` are all planted failures."""
         outcomes = zip(failures, self.outcomes, strict=True)
         return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
 
@@ -85,7 +85,7 @@ class CalibrationTable(Part):
     Attributes:
         splits: number of splits.
         failures: names of the planted failures that were tested.
-        inapplicable: planted failures that do not apply to the dataset, with the reasons.
+        inapplicable: why a planted failure does not apply to the dataset, by its name.
         rows: the scores that were tested.
     """
 
@@ -96,7 +96,7 @@ class CalibrationTable(Part):
 
 
 class QuestionColumn(Part):
-    """A question, and the headline scores of a dataset that answer the question.
+    """A question, and its headline scores on a dataset.
 
     Attributes:
         question: name of the question, such as ``fidelity``.
@@ -108,15 +108,14 @@ class QuestionColumn(Part):
 
 
 class QuestionValue(Estimate):
-    """A generator's value on a question: the mean over splits and scores of scaled values, each clipped to [0, 1].
+    """A generator's value of a question: the mean of its scaled scores over splits, each score clipped to [0, 1].
 
     Attributes:
         splits: number of splits that the suite requests.
-        by_split: value by split; there is no value for a split in which one of the question's scores has no scaled
-            value.
-        rank: rank interval among the models; None for a control and if the models have no ranks.
+        by_split: value by split, without splits in which one of the question's scores has no scaled value.
+        rank: best and worst possible rank among the models (see `ranks.find_standings`); None for a control.
         best: whether the model is significantly better than every other model.
-        lacking: titles of the question's scores without a scaled value in some requested split.
+        lacking: titles of the question's scores that have no scaled value in at least one split.
     """
 
     splits: int = 0
@@ -127,20 +126,20 @@ class QuestionValue(Estimate):
 
 
 class AcrossRow(Part):
-    """Summary of a generator on a question or a score, over several datasets.
+    """Summary of a generator over several datasets, for one question or score.
 
     Attributes:
         label: the generator's label, or its name if its label differs between datasets.
         datasets: number of datasets on which the generator has a value in every split.
-        complete: whether the generator has a value in every split of every dataset; True also if missing results count
-            as the floor.
-        floored: number of datasets on which a missing result counts as the floor.
-        mean_rank: mean over datasets of the generator's rank among the complete models; None for a control, for an
+        complete: whether the generator has a value in every split of every dataset, or missing results count as the
+            worst value.
+        floored: number of datasets on which a missing result counts as the worst value.
+        mean_rank: mean over datasets of the model's rank among all complete models; None for a control, for an
             incomplete model, and for the only complete model.
-        win_rate: mean over datasets of the share of the other complete models that are worse than the generator, where
-            a tie counts half.
-        scaled: mean of the generator's scaled value over the datasets on which it has a result, or on which its missing
-            result counts as the floor; None if the value on one of these datasets is not scaled.
+        win_rate: mean over datasets of the share of the other complete models that are worse; a tie counts half. None
+            as for ``mean_rank``.
+        scaled: mean of the scaled value over all datasets with a result; None if the value is not scaled on one of
+            these datasets.
     """
 
     label: str
@@ -154,15 +153,14 @@ class AcrossRow(Part):
 
 
 class AcrossMeasure(Part):
-    """Summary over datasets of one question, such as fidelity, or of one score if the board has no questions.
+    """Summary of all generators over datasets, for one question (such as fidelity) or one score.
 
     Attributes:
         title: name of the question or title of the score.
         kind: whether the measure is a question or a score.
         direction: which values of the measure are better.
         datasets: names of the datasets with values of the measure; at least two.
-        rows: one row per generator. Generators with all results (``complete``) precede the others; in both groups,
-            models precede controls, and labels are sorted.
+        rows: one row per generator, sorted by ``complete`` (True first), then models before controls, then by label.
     """
 
     title: str

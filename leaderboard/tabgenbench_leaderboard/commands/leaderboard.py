@@ -115,7 +115,6 @@ def leaderboard(
 
 
 def _read_store(path: Path, suite: str | None, *, figures: bool) -> BoardView:
-    """Read the records of a suite from a store, and report unreadable files on standard error."""
     from tabgenbench_leaderboard.report import Leaderboard
 
     view = Leaderboard().build(path, suite, figures=figures)

@@ -1,7 +1,7 @@
 """Artifacts (CSV files) that metrics store beside their scores, and figures that metrics draw from the artifacts.
 
-Only the figures of metrics need installed plugins; all other parts of a board do not. If a metric's plugin is not
-installed, or drawing its figure raises an exception, the board omits the figure and states the reason.
+If the package of a metric is not installed, or drawing a figure raises an exception, the board omits the figure and
+states the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FindMetric = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts of one metric for one synthetic table of one cell (training), by name, with the metric's options."""
+    """Artifacts of one metric for one synthetic table: tables of text by name, with the metric's options."""
 
     split: int
     draw: int
@@ -49,7 +49,7 @@ def find_installed(name: str) -> Any:
 
     Raises:
         ConfigError: no plugin registers a metric of this name.
-        PluginError: the metric's plugin cannot be imported or used.
+        PluginError: the metric cannot be imported or used.
     """
     from tabgenbench.registry.manager import make_manager
 
@@ -58,14 +58,14 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts (tables for figures) of metrics: by dataset and metric with its options, then by generator label."""
+    """Artifacts (tables for figures), first by dataset and metric with options, then by generator label."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Read the artifacts of each metric and generator; only the first draw of the first split with artifacts is read.
+    """Read the artifacts of each metric and generator, for the first synthetic table of the first split with artifacts.
 
     A corrupt artifact counts as missing, and `Store.quarantined` names its file.
     """
@@ -95,7 +95,7 @@ def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
-    """Return the paths of a cell's artifact files ``<key>.<artifact>.csv``, by score key and artifact name."""
+    """Return the paths of the artifact files ``<key>.<artifact>.csv`` of one training, by key and artifact name."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -135,14 +135,14 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """The figures that metrics draw for a dataset, each with the metric's name, and sentences on omitted figures."""
+    """Pairs of a metric and a figure that the metric drew, and sentences on omitted figures."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]
 
 
 def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigures:
-    """Return the figures of every metric that has artifacts for a dataset."""
+    """Return the figures that metrics draw for a dataset from their artifacts."""
     figures: list[tuple[str, MetricFigure]] = []
     left_out = []
     for metric in dict.fromkeys(column.metric for column in dataset.columns):
@@ -165,7 +165,7 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
 
 
 def failure_sentence(metric: str, error: str) -> str:
-    """Return a sentence that says that the figures of a metric could not be drawn, and why."""
+    """Return a sentence on why the figures of a metric could not be drawn."""
     return f"Figures of `{metric}` are left out: drawing raised {error}."
 
 

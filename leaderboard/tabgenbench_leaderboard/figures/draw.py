@@ -1,4 +1,4 @@
-"""Planning and drawing of all figures of a board, each as SVG, and as PNG on request."""
+"""Drawing of all figures of a board as SVG, and on request also as PNG."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BoardFigure:
         dataset: name of the dataset whose results the figure shows.
         kind: ``scores``, ``losses``, ``learning``, or the name of a metric.
         name: stem of the figure's files.
-        draw: function that draws the figure; call it inside `with tabgenbench.interfaces.drawing.drawing():`.
+        draw: function that draws the figure; call this function inside `tabgenbench.interfaces.drawing.drawing`.
         note: texts that a page shows beside a figure of a metric.
     """
 
@@ -42,10 +42,10 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the texts of its figures, and the contents of the drawn figures by the stem of their files.
+    """A board with the captions of its figures, and the content of each figure by the stem of its files.
 
     Attributes:
-        names: stem of the figure's files by dataset and kind, where kind is ``scores``, ``losses`` or ``learning``.
+        names: stem of a figure's files by dataset and kind (``scores``, ``losses`` or ``learning``).
     """
 
     board: Board
@@ -55,7 +55,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures to draw for a board, and for each dataset the sentences about omitted figures."""
+    """Return the figures of a board, which are not drawn yet, and sentences on omitted figures by dataset."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     curves = {curve.datasets[0].dataset: curve for curve in learning_curves(board)}
@@ -92,14 +92,14 @@ def draw_figures(
     enlarged: bool = True,
     png: bool = False,
 ) -> Drawn:
-    """Draw all figures of a board; equal boards and artifacts give figures with equal bytes.
+    """Draw all figures of a board; equal boards and artifacts give equal bytes.
 
     Args:
         board: the board whose figures are drawn.
         stored: artifacts from which metrics draw their figures; None if no metric draws figures.
-        kept: folder with existing figures of metrics, which are copied unchanged.
-        enlarged: whether to also draw metrics' figures of single generators, which take most of the drawing time.
-        png: whether to draw each figure also as PNG, which takes longer than its SVG.
+        kept: folder with existing figures of metrics, which are reused; None without such a folder.
+        enlarged: whether to draw the figures in which metrics show a single generator; they take most of the time.
+        png: whether to draw each figure also as PNG, which takes longer than SVG.
     """
     planned, left_out = plan_figures(board, stored or StoredArtifacts())
     figures = [one for one in planned if enlarged or one.note is None or not one.note.label]
@@ -140,7 +140,7 @@ def draw_figures(
 def _keep(
     drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str], *, png: bool
 ) -> None:
-    """Copy figures of metrics that exist in a folder, because they cannot be drawn without the store."""
+    # Figures of metrics cannot be drawn without the store.
     left_out += dataset.figures_left_out
     for note in dataset.figures:
         paths = {suffix: kept / f"{note.name}.{suffix}" for suffix in ("svg", "png")}
@@ -174,7 +174,7 @@ def _learning(curve: LearningCurve) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield for each figure a unique part of its file name, made from the figure's name and the generator."""
+    """Yield a unique part of a file name for each pair of a figure's name and a generator's label."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses", "learning"}
@@ -191,7 +191,7 @@ def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> 
 
 
 def _stem(board: Board, dataset: DatasetBoard, kind: str) -> str:
-    """Return the stem of a figure's file, which is unique even if names of datasets differ only in punctuation."""
+    """Return the stem of a figure's file; datasets whose names differ only in punctuation get different stems."""
     slugs = [_slug(other.dataset, "dataset") for other in board.datasets]
     place = [other.dataset for other in board.datasets].index(dataset.dataset)
     slug = slugs[place]

@@ -1,4 +1,4 @@
-"""Selection of the generators that figures show, because a figure with thousands of rows is slow and illegible."""
+"""Selection of the generators that figures show; figures with thousands of rows would be slow and illegible."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MAX_MODELS, MAX_CONTROLS = 60, 20
 
 
 def drawn_rows(dataset: DatasetBoard) -> DatasetBoard:
-    """Return a dataset's board with only the generators that figures show: the first models and controls by name."""
+    """Return the results on a dataset, limited to the first models and controls by label, which figures show."""
     if not left_out_sentence(dataset):
         return dataset
     return dataset.model_copy(update={"rows": dataset.models[:MAX_MODELS] + dataset.controls[:MAX_CONTROLS]})
 
 
 def left_out_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence that says how many rows figures omit; empty if figures show all rows."""
+    """Return a sentence on the number of rows that figures show; empty if figures show all rows."""
     shown = [
         f"the first {most} of {count_text(found, noun)}"
         for found, most, noun in (

@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG, with equal bytes for equal figures; must be called inside `drawing`."""
+    """Return a figure as PNG; call this function inside `tabgenbench.interfaces.drawing.drawing`."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib has no type annotations for this class
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
@@ -35,10 +35,10 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Reduce an image to 256 of its colours: the most frequent colours and the colours most distant from these.
+    """Return an image with at most 256 of its colours: frequent colours, and rare colours that differ strongly.
 
-    Frequent colours, such as those of markers, are kept, so a tissue has the same colour in all figures. Rare colours,
-    such as those of antialiased edges and gradients, are replaced by the nearest colour.
+    Frequent colours, such as the colours of markers, do not change, so a tissue has the same colour in all figures.
+    Each rare colour, such as a colour of an antialiased edge, is replaced by the nearest of the 256 colours.
     """
     # One number per pixel: red, green and blue from the highest byte to the lowest; the byte of padding is removed.
     pixels = np.asarray(image.convert("RGBX")).view(">u4")[..., 0] >> 8
@@ -55,18 +55,15 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances between n and m colours, shape (n, m), up to one constant per row.
-
-    All distances are integers that single precision represents exactly.
-    """
+    """Return squared distances between n and m colours minus a constant per row, as exact integers, shape (n, m)."""
     lengths: NDArray[np.float32] = (others**2).sum(axis=1)
     return lengths - 2 * (some @ others.T)
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Choose at most 256 of n colours sorted by frequency, shape (n, 3), and return their indices.
+    """Return the indices of at most 256 of n colours, which are sorted by frequency, shape (n, 3).
 
-    The first 192 colours are chosen, then repeatedly the colour that is most distant from all chosen colours.
+    After the first 192 colours, the colour that is most distant from all chosen colours is added repeatedly.
     """
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
@@ -80,7 +77,7 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 
 def svg_text(figure: Figure) -> str:
-    """Return a figure as SVG without a date, so that equal figures give equal text; must be called inside `drawing`."""
+    """Return a figure as SVG without a date; call this function inside `tabgenbench.interfaces.drawing.drawing`."""
     buffer, dots_per_inch = io.StringIO(), figure.dpi
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)

@@ -1,4 +1,4 @@
-"""Figure of headline scores by number of training rows, with one line per generator. Sizes are in inches."""
+"""Figure of the headline (main) scores by number of training rows; sizes are in inches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FOOT_TEXT = "mean over splits and 95 % interval; dashed: controls"
 
 
 def learning_figure(curve: LearningCurve) -> Figure | None:
-    """Draw one panel per headline score, with the number of training rows on a logarithmic axis.
+    """Draw one panel per headline score, with one line per generator and the training rows on a logarithmic axis.
 
     Returns:
         The figure, or None if no headline score has a value.
@@ -56,7 +56,6 @@ def learning_figure(curve: LearningCurve) -> Figure | None:
 
 
 def _labels(curve: LearningCurve) -> list[str]:
-    """Return the labels of all generators that the figure shows, models first."""
     rows = [row for dataset in curve.datasets for row in drawn_rows(dataset).rows]
     return list(dict.fromkeys(row.label for row in sorted(rows, key=lambda row: row.is_control)))
 
@@ -94,7 +93,7 @@ def _panel(axis: Axes, curve: LearningCurve, title: str, labels: dict[str, str])
 
 
 def _points(curve: LearningCurve, title: str, label: str) -> list[tuple[int, ScoreValue]]:
-    """Return the points of a generator's line: pairs of a number of training rows and a value that exists."""
+    """Return the points of a generator's line as pairs of a number of training rows and a value."""
     found = []
     for n_rows, dataset in zip(curve.rows, curve.datasets, strict=True):
         for i, column in enumerate(dataset.columns):

@@ -1,4 +1,4 @@
-"""Figure of the loss curves that generators report, with one panel per generator. Sizes of figures are in inches."""
+"""Figure of the loss curves that generators report; sizes are in inches."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _loss_panel(axis: Axes, row: BoardRow, title: str, width: float) -> None:
 
 
 def _draw_curves(axis: Axes, row: BoardRow, name: str, **style: Any) -> LineCollection:
-    """Draw one loss of all cells (trainings) as one matplotlib artist, which is fast; a missing value breaks a line."""
+    # One matplotlib artist for the lines of all trainings is fast. A missing value breaks a line.
     cells = [(curve.epochs, curve.losses[name]) for curve in row.curves if name in curve.losses]
     lines = [np.column_stack([epochs, np.array(losses, dtype=float)]) for epochs, losses in cells]
     drawn = LineCollection(lines, lw=1, alpha=0.85, **style)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Files", "draw_files"]
 
 FEWEST = 4
-"""Fewer figures are drawn in one process, because a process takes some tenths of a second to start and end."""
+"""Minimum number of figures to draw in parallel, because a process takes some tenths of a second to start and end."""
 
 _DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit this list
 
 
 class Files(NamedTuple):
-    """A drawn figure as SVG (empty if there is nothing to draw) and PNG, or the error that drawing raised."""
+    """A drawn figure as SVG and PNG, or the error that drawing raised; empty if there is nothing to draw."""
 
     svg: str = ""
     png: bytes = b""
@@ -35,9 +35,9 @@ class Files(NamedTuple):
 
 
 def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = False) -> list[Files]:
-    """Draw figures and return their files, in order; equal figures have equal bytes for any number of processes.
+    """Draw figures in parallel and return their files in order, with the same bytes for any number of processes.
 
-    All figures are drawn in this process if there are few figures or only one core, if the system is not Linux, or if
+    Figures are not drawn in parallel if there are few figures or only one core, on other systems than Linux, and if
     other threads make a fork unsafe.
 
     Args:
@@ -59,10 +59,9 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = Fals
 
 
 def _prepare_process() -> None:
-    """Undo the signal handlers of the command line, and exclude the parent's objects from garbage collection.
+    """Reset signal handlers, so that an interrupt ends only the parent, and exclude objects from garbage collection.
 
-    An interrupt from the terminal ends only the parent process. Garbage collection of the parent's objects would be
-    slow, and would copy the memory that the processes share.
+    Collection of the parent's objects would be slow, and would copy the memory that the processes share.
     """
     gc.freeze()
     gc.enable()

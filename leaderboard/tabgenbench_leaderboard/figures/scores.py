@@ -34,7 +34,7 @@ _FAR = 10.0
 
 
 def score_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw one panel per score and one for the time to fit, with the generators on the vertical axis.
+    """Draw one panel per score and one panel for the time to fit, with the generators on the vertical axis.
 
     Returns:
         The figure, or None if no row has a value.
@@ -62,14 +62,13 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
 
 
 def _heights(rows: Sequence[BoardRow]) -> list[float]:
-    """Return the vertical positions of rows: models at the top, controls below a gap."""
     models = sum(not row.is_control for row in rows)
     gap = 0.6 if 0 < models < len(rows) else 0.0
     return [i + (gap if row.is_control else 0.0) for i, row in enumerate(rows)]
 
 
 def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    """Draw a line and a label for each generator in this panel; a vertical axis shared by panels would be slower."""
+    # Panels with a shared vertical axis would be slower.
     axis.set_ylim(heights[-1] + 0.7, -0.7)
     axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
     axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)
@@ -101,9 +100,9 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return -1 or 1 for each row so far below or above the other rows that it would compress the panel; else 0.
+    """Return -1 or 1 for each row whose mean is far below or far above the other means, and 0 for all other rows.
 
-    At most a third of the rows have -1 or 1; the best row and the best model always have 0.
+    The result is 0 for the best row and the best model, and for all rows if more than a third are too far away.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]
@@ -133,7 +132,7 @@ def _colour(row: BoardRow) -> str:
 
 
 def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
-    """Draw means, intervals and single splits of models or controls; return the values that the panel must show."""
+    """Draw means, intervals and the values of splits, and return the values that the axis must include."""
     means, bars, marks = [], [], []
     for row, height in places:
         score = row.scores[index]
@@ -151,7 +150,7 @@ def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: in
 def _draw_rows(
     axis: Axes, dots: Sequence[tuple[float, float]], bars: Sequence[tuple[float, float, float]], kind: BoardRow
 ) -> None:
-    """Draw the dots and bars of models or of controls as few matplotlib artists, which is fast for many rows."""
+    # Few matplotlib artists are fast for many rows.
     colour = _colour(kind)
     axis.hlines([y for _, _, y in bars], [low for low, _, _ in bars], [high for _, high, _ in bars], colour, lw=1.4)
     marker = "s" if kind.is_control else "o"
@@ -159,7 +158,7 @@ def _draw_rows(
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
-    """Set axis limits that include all values and intervals, limited to the range of the score; mark the best value."""
+    """Set the limits of the axis to the values and intervals within the range of the score, and mark the best value."""
     spec = column.spec
     low, high = min(ends), max(ends)
     low = low if spec.low is None else max(low, spec.low)

@@ -1,4 +1,4 @@
-"""The table "what each score can see" (which planted failures it detects), on boards and as output of ``calibrate``."""
+"""The table "what each score can see", which shows the planted failures (known faults) that each score detects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READING = (
 
 
 def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section of a board that says which planted failures (known faults) each score detects."""
+    """Return the section of a page on the planted failures (tables with a known fault) that each score detects."""
     blocks: list[Block] = [Heading(3, "What each score can see")]
     if dataset.calibration is None:
         command = f"`tabgenbench calibrate {quote(dataset.dataset)}`"
@@ -36,7 +36,7 @@ def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
-    """Return sentences on a calibration, its table of detected failures, and planted failures that were not tested."""
+    """Return an explanation and the table of a calibration, and a list of planted failures that were not tested."""
     blocks: list[Block] = [Paragraph(_READING.format(splits=count_text(table.splits, "split")))]
     blind = [(row, row.missed(table.failures)) for row in table.rows]
     items = [f"`{quote(row.title)}` misses {', '.join(map(_code, names))}" for row, names in blind if names]
@@ -54,7 +54,7 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
 
 
 def calibration_note(board: Board) -> str:
-    """Return sentences on scores that miss a failure which they must detect, and on datasets without calibration."""
+    """Return sentences on scores that miss a required planted failure, and on datasets without calibration."""
     blind = [
         f"{quote(column.title)} on {quote(dataset.dataset)}"
         for dataset in board.datasets

@@ -1,6 +1,6 @@
 """Classes for the parts of a page (headings, paragraphs, tables, figures), independent of Markdown and HTML.
 
-In the text of every part, backticks enclose code. `quote` makes a text that may contain backticks safe to include.
+In the text of every part, backticks enclose code. `quote` replaces backticks in a text from outside, such as a label.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A line of a table that is the heading of the group of rows below it."""
+    """A heading inside a table, above a group of rows."""
 
     text: str
 
@@ -65,7 +65,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure; ``name`` is the stem of its file, and ``alt`` describes it for readers who cannot see it."""
+    """A figure with the stem of its file, a description for readers who cannot see the figure, and a caption."""
 
     name: str
     alt: str
@@ -74,7 +74,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Details:
-    """Preformatted text that an HTML page shows when the reader unfolds it, and that a Markdown page omits.
+    """Preformatted text that HTML pages show after a click and Markdown pages omit.
 
     Attributes:
         summary: description of the text, which is always visible.
@@ -94,5 +94,5 @@ def cells(texts: Sequence[str]) -> tuple[Cell, ...]:
 
 
 def quote(text: str) -> str:
-    """Return a text on one line with its backticks replaced, so that a page shows all of it as plain text."""
+    """Return a text on one line, with apostrophes in place of backticks, so that a page shows plain text."""
     return " ".join(text.replace("`", "'").split())

@@ -44,12 +44,12 @@ _ACROSS = "Over datasets: mean rank and mean value (1 = {ceiling}, 0 = floor), Â
 def headline_text(board: Board, where: Sequence[str]) -> str:
     """Return the headline: a table over all datasets, tables of single datasets, sentences, and the lines ``where``.
 
-    The text has at most `LINES` lines of at most `COLUMNS` columns; lines with long paths may be wider. If rows or
-    datasets do not fit, the text says how many are left out. The controls are described if enough lines are left.
+    The text has at most `LINES` lines. Lines have at most `COLUMNS` characters, except for the lines ``where``. If rows
+    or datasets do not fit, the text states their number. The controls are described if enough lines are left.
 
     Args:
         board: the board to summarise.
-        where: lines that say where the full board is; these lines are not wrapped, because they contain paths.
+        where: lines that say where the full board is; these lines are not wrapped.
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
     head = _wrapped(title)
@@ -81,26 +81,24 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
 
 
 def again(arguments: str) -> list[str]:
-    """Return lines with the command that writes the full board to files."""
+    """Return two lines that name the command to write the full board; ``arguments`` select the board."""
     command = f"tabgenbench leaderboard {arguments} --out DIR"
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a table in the headline: its heading, and its entries in the order of the rows."""
-
     heading: str
     cells: tuple[Cell, ...]
 
     @property
     def texts(self) -> list[str]:
-        """Text of each cell, with a star before the value of the best model."""
+        """Text of each table cell, with a star before the value of the best model."""
         return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
 
 
 def headline_grid(dataset: DatasetBoard) -> Grid:
-    """Return a dataset's main table: questions, rank intervals, headline scores, coverage, times to fit and memory."""
+    """Return a dataset's main table, with questions, rank intervals, headline scores, times to fit and memory."""
     columns = [*_score_columns(dataset, dataset.rows), *_cost_columns(dataset, dataset.rows)]
     lines = [
         (Cell(f"`{quote(row.label)}`"), *(column.cells[i] for column in columns)) for i, row in enumerate(dataset.rows)
@@ -114,7 +112,6 @@ def headline_grid(dataset: DatasetBoard) -> Grid:
 
 
 def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return the columns of a dataset's main table with questions, rank intervals and headline scores."""
     places = headline_columns(dataset)
     values = [
         _Column(
@@ -145,7 +142,6 @@ def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Col
 
 
 def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return columns with time, memory and, if any cell (training) is missing, the number of successful cells."""
     coverage = [_Column("cells ok", cells([f"{row.cells_ok} of {row.cells}" for row in rows]))]
     incomplete = any(row.cells_ok < row.cells for row in dataset.rows)
     times = [row.costs.fit_seconds for row in rows]
@@ -156,7 +152,7 @@ def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Colu
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
-    """Return the headline table of a dataset in at most ``n_lines`` lines, with as many columns as fit."""
+    """Return the main table of a dataset in at most ``n_lines`` lines, with as many columns as fit."""
     models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
     names = [quote(row.label) for row in rows]
@@ -167,10 +163,7 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def verdict_grid(board: Board) -> Grid | None:
-    """Return a table of all datasets together: question values, mean ranks, coverage and costs of each generator.
-
-    The result is None for a board that has no summary over datasets.
-    """
+    """Return a table of generators with values, ranks and costs over all datasets; None without such a summary."""
     if not board.across:
         return None
     groups = _across_groups(board)
@@ -188,7 +181,6 @@ def verdict_grid(board: Board) -> Grid | None:
 
 
 def _across_groups(board: Board) -> dict[str, list[GeneratorRows]]:
-    """Group the generators of the summary over datasets: models, models without all results, controls."""
     is_complete: dict[tuple[str, bool], bool] = {}
     for measure in board.across:
         for row in measure.rows:
@@ -205,7 +197,6 @@ def _across_groups(board: Board) -> dict[str, list[GeneratorRows]]:
 
 
 def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[list[_Column], list[_Column]]:
-    """Return the columns of the summary over datasets, and the columns of coverage and costs."""
     places = [(one.label, one.is_control) for one in generators]
     values, ranks = [], []
     for measure in board.across:
@@ -225,7 +216,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return on how many datasets a generator has all results; the question or score with the fewest results counts."""
+    """Return the number of datasets with all results of a generator, for the question or score with fewest results."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -237,7 +228,7 @@ def _coverage(board: Board, place: tuple[str, bool]) -> str:
 
 
 def _across_lines(board: Board) -> list[str]:
-    """Return the lines of a table of the models over all datasets; empty if no model has a mean rank."""
+    """Return the table of the models over all datasets as lines; empty if no model has a mean rank."""
     groups = _across_groups(board) if any(row.mean_rank for measure in board.across for row in measure.rows) else {}
     complete = groups.get("models", [])
     models = [*complete, *groups.get("models without all results", [])]
@@ -256,10 +247,7 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return a table as lines: the row names, as many columns as fit, and the columns that always come last.
-
-    A horizontal line separates the first ``above`` rows from the other rows.
-    """
+    """Return a table as lines: the ``columns`` that fit, then ``last``, and a line below the first ``above`` rows."""
     n_shown = len(columns)
     while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
         n_shown -= 1
@@ -279,7 +267,6 @@ def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Col
 
 
 def _fits(columns: Sequence[_Column]) -> bool:
-    """Return whether the columns leave enough width for the names of the rows."""
     return sum(map(_width, columns)) <= COLUMNS - _SHORTEST_LABEL
 
 
@@ -288,12 +275,11 @@ def _width(column: _Column) -> int:
 
 
 def _padded(heading: str) -> str:
-    """Return a column's heading with the padding that `tabulate` adds."""
     return heading + " " * MIN_PADDING
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
-    """Return as many models and controls as fit into the table, with at least some models and some controls."""
+    """Return the models and controls that fit into ``most`` rows, of which a third is reserved for controls."""
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls
@@ -303,7 +289,6 @@ def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Seque
 
 
 def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
-    """Return descriptions of controls in at most ``most`` lines, with the number of controls that do not fit."""
     for shown in range(len(descriptions), 0, -1):
         left = len(descriptions) - shown
         more = [f"{count_text(left, 'more control')} on the full board."] if left else []
@@ -314,7 +299,6 @@ def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
 
 
 def _facts(dataset: DatasetBoard) -> str:
-    """Return a line with the sizes of a dataset, without the number of validation rows if the line is too long."""
     title, n_splits = quote(dataset.dataset), count_text(len(dataset.splits), "split")
     if dataset.n_train is None:
         return end_cut(f"{title}: {n_splits}", COLUMNS)
@@ -333,6 +317,5 @@ def _lines_of(text: str) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Return a sentence wrapped to at most three lines."""
     lines = _lines_of(text)
     return lines if len(lines) <= 3 else [*lines[:2], end_cut(" ".join(lines[2:]), COLUMNS)]

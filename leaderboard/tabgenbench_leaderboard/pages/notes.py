@@ -1,4 +1,4 @@
-"""Sentences that show the notes of a board; of several notes that differ only in numbers, one is shown."""
+"""Sentences that show the notes of generators, splits and metrics on a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number; not the value of an
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence per group of similar notes: the first note, the rows concerned, and how many more there are."""
+    """Return the notes of a dataset; of notes that differ only in numbers, only the first is shown."""
     kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)
@@ -27,7 +27,7 @@ def note_sentences(dataset: DatasetBoard) -> list[str]:
 
 
 def fallback_sentence(dataset: DatasetBoard) -> str:
-    """Return the sentence above the table of rows that a fallback rule sampled, or a sentence that there are none."""
+    """Return a sentence on whether a fallback rule sampled synthetic rows instead of the model."""
     if any(row.fallbacks for row in dataset.rows):
         return "Rows that a fallback rule sampled instead of the model, by condition; summed over draws and cells."
     return "No generator sampled rows by a fallback rule."

@@ -1,4 +1,4 @@
-"""Content of the page of a board; a reader can understand the page without other documents."""
+"""Content of the page of a board, independent of the format."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     """Return all parts (headings, tables, sentences, figures) of the page of a board.
 
     Args:
-        board: the board, with the texts of the figures that metrics drew.
-        figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
+        board: the board, with the captions of the figures that metrics drew.
+        figures: stem of a figure's files by dataset and kind (see `figures.draw.Drawn`).
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -92,7 +92,7 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
 
 
 def facts_sentence(dataset: DatasetBoard) -> str:
-    """Return sentences on the rows, splits, seeds and draws (synthetic tables) behind a dataset's table of scores."""
+    """Return the numbers of rows, features, splits, seeds and synthetic tables (draws) of a dataset as text."""
     note = f"{quote(dataset.note)}; " if dataset.note else ""
     shape = (
         f"{count_text(len(dataset.splits), 'split')}"
@@ -115,9 +115,9 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Yield sentences on why scores lack a value in some splits, without failed, skipped and waiting results.
+    """Yield sentences on why scores have no value in some splits, one sentence per score and reason.
 
-    One sentence covers all rows that lack a score for the same reason.
+    Failed, skipped and waiting results are not included.
     """
     for i in shown_columns(dataset):
         found: dict[str, list[tuple[BoardRow, str]]] = {}
@@ -137,7 +137,7 @@ def gaps(dataset: DatasetBoard) -> Iterator[str]:
 
 
 def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
-    """Yield headings and tables of failures and of skipped cells, if there are any."""
+    """Yield the heading and the table of failed results, then of skipped results, if there are any."""
     failed = [problem for problem in dataset.problems if problem.status not in ("skipped", "waiting")]
     skipped = [problem for problem in dataset.problems if problem.status == "skipped"]
     if failed:
@@ -147,7 +147,7 @@ def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
 
 
 def waiting_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence on the cells (trainings) and metrics without a record; empty if all have a record."""
+    """Return a sentence on trainings and metrics that have no result yet; empty if there are none."""
     waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
     parts = [
         f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
@@ -157,7 +157,6 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
 
 
 def _verdict_blocks(board: Board) -> list[Block]:
-    """Return the first table of the page: all datasets together, or the main table of a single dataset."""
     grid = verdict_grid(board)
     if grid is None and len(board.datasets) == 1 and shown_columns(board.datasets[0]):
         grid = headline_grid(board.datasets[0])
@@ -188,7 +187,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
 
 
 def learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
-    """Return the figure of scores by number of training rows; empty if the dataset has no such figure."""
+    """Return the learning curve (scores by number of training rows); empty if the dataset has none."""
     name = figures.get((dataset.dataset, "learning"))
     if not name:
         return []
@@ -198,7 +197,7 @@ def learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
 
 
 def score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
-    """Return the tables of the scores of a dataset, the reasons for missing values, and the dot plot of the scores."""
+    """Return the tables of a dataset's scores, the reasons for missing values, and the dot plot."""
     columns = shown_columns(dataset)
     blocks: list[Block] = [Heading(3, "Scores")]
     if not columns:
@@ -256,7 +255,7 @@ def cost_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def problem_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return tables of failed and skipped cells (trainings), and a sentence on cells without a record."""
+    """Return tables of failed and skipped results, and a sentence on waiting results."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
@@ -267,7 +266,7 @@ def problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return what the processes of failed cells (trainings) printed; Markdown pages omit these outputs."""
+    """Return what failed trainings and metrics printed; Markdown pages omit these outputs."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [
@@ -281,7 +280,7 @@ def output_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the table of rows that a fallback rule sampled, or a sentence that there are no such rows."""
+    """Return the section on synthetic rows that were sampled by a fallback rule and not by the model."""
     if not any(row.cells_ok for row in dataset.rows):
         return []
     grid = fallback_grid(dataset)
@@ -290,12 +289,12 @@ def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def note_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section with the notes that the records contain."""
+    """Return the section with the notes on a dataset's results; empty without notes."""
     return [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))] if dataset.notes else []
 
 
 def curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
-    """Return the figure of the loss curves of a dataset."""
+    """Return the figure of the loss curves; empty if the dataset has none."""
     name = figures.get((dataset.dataset, "losses"))
     if not name:
         return []

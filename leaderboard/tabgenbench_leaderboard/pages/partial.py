@@ -1,4 +1,4 @@
-"""The sentence on a page that says that a board is partial because records are missing."""
+"""The sentence on a page of a board with missing results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["partial_sentence"]
 
 
 def partial_sentence(board: Board) -> str:
-    """Return how many cells (trainings) and results of metrics a board lacks; empty if the board lacks none."""
+    """Return a sentence on the numbers of missing trainings and results of metrics; empty if none is missing."""
     waiting = [problem for dataset in board.datasets for problem in dataset.problems if problem.status == "waiting"]
     cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
     results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")

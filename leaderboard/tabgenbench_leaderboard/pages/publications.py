@@ -1,4 +1,4 @@
-"""Tables that compare published values, read from ``published/*.toml``, with measured values and controls."""
+"""Tables that compare values from publications, which ``published/*.toml`` contain, with the values of a board."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class PublishedValue(_Part):
-    """A published value, with the names of generator and score in this program, and the number of training rows."""
+    """A published value of a score, with this program's names of the generator and the score."""
 
     generator: str
     score: str
@@ -38,7 +38,7 @@ class Publication(_Part):
         citation: citation of the paper.
         data: description of the data that the paper used.
         controls: controls to show in the table, such as real rows.
-        notes: sentences that a reader needs to compare published with measured values.
+        notes: sentences that help to compare the published values with the values of a board.
         values: the published values of the paper.
     """
 
@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table and notes per score of each publication that has at least one of the board's generators."""
+    """Return a table and notes for each publication and score with values of at least one generator of the board."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -106,7 +106,7 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
 
 
 def _rows_trained_on(dataset: DatasetBoard) -> str:
-    """Return the number of training plus validation rows; papers count validation rows as training rows."""
+    # Papers count validation rows as training rows.
     if dataset.n_train is None:
         return "-"
     more = dataset.n_validation or (0, 0)
@@ -132,7 +132,7 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
 
 
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
-    """Yield each generator, its published value, and the measured value of its row with the fewest changed options."""
+    """Yield each generator, its published value, and its value on the board in the row with the shortest options."""
     for value in publication.values:
         if value.score != score:
             continue

@@ -15,7 +15,7 @@ __all__ = ["environment_blocks", "limits_text", "reference_blocks"]
 
 
 def reference_blocks(board: Board) -> list[Block]:
-    """Return the legend of the scores, the cards (descriptions) of the generators, and the environment."""
+    """Return the last sections of a page."""
     blocks: list[Block] = []
     columns = {column.title: column for dataset in board.datasets for column in dataset.columns}
     if columns:
@@ -61,7 +61,7 @@ def _score_item(column: ScoreColumn) -> str:
 
 
 def limits_text(column: ScoreColumn) -> str:
-    """Return the possible values of a score, such as ``, 0 to 1``; empty if they are not limited."""
+    """Return the range of a score as text, such as ``, 0 to 1``; empty without limits."""
     low, high = column.spec.low, column.spec.high
     if low is not None and high is not None:
         return f", {low:g} to {high:g}"

@@ -20,12 +20,12 @@ DECIMALS = 3
 
 
 def ranked_models(dataset: DatasetBoard, column: int, *, question: bool) -> int:
-    """Return the number of models that are ranked in a column, which are the models with a value in this column."""
+    """Return the number of models that have a value in a column and are therefore ranked."""
     return sum(bool((row.questions if question else row.scores)[column].by_split) for row in dataset.models)
 
 
 def rank_cells(dataset: DatasetBoard, rows: Sequence[BoardRow], column: int, *, question: bool) -> tuple[Cell, ...]:
-    """Return table cells with the rank intervals of rows on a question or a score."""
+    """Return one table cell per row, with the rank interval for a question or a score."""
     models = ranked_models(dataset, column, question=question)
     values = [(row.questions if question else row.scores)[column] for row in rows]
     return tuple(Cell(rank_text(value.rank, models), value.best) for value in values)
@@ -93,7 +93,6 @@ def _rank_grids(dataset: DatasetBoard) -> Iterator[Grid]:
 
 
 def _scaled_grids(dataset: DatasetBoard) -> Iterator[Grid]:
-    """Yield a table with the values of questions, then tables of the scaled scores."""
     columns = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
     columns += [(dataset.columns[i].title, False, i) for i in shown_columns(dataset) if not dataset.columns[i].unscaled]
 
@@ -123,7 +122,6 @@ def _scaled_text(row: BoardRow, place: int) -> str:
 
 
 def _unscaled(dataset: DatasetBoard) -> tuple[str, ...]:
-    """Return the reasons why scores are not scaled, each with the names of the affected scores."""
     reasons: dict[str, list[str]] = {}
     for i in shown_columns(dataset):
         column = dataset.columns[i]
@@ -133,7 +131,7 @@ def _unscaled(dataset: DatasetBoard) -> tuple[str, ...]:
 
 
 def across_blocks(board: Board) -> list[Block]:
-    """Return the section that summarises a board over its datasets; empty for a board of one dataset."""
+    """Return the section with the summary over datasets; empty for a board of one dataset."""
     if not board.across:
         return []
     rule = (

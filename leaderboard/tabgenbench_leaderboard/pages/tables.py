@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return one table line per generator of the board, first the models, then the controls."""
+    """Return one table row per generator, which ``line`` makes: first the models, then the controls."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -44,8 +44,8 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
     Args:
         dataset: the board of a dataset.
         columns: indices of the score columns to show.
-        short: whether a heading shows the direction as an arrow without words, and two more columns show the number of
-            successful cells and the time to fit.
+        short: whether headings show the direction only as an arrow, and two more columns show the number of successful
+            trainings and the time to fit.
     """
     decimals = {i: column_decimals([row.scores[i] for row in dataset.rows]) for i in columns}
 
@@ -71,7 +71,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return a table of whether a model is better than each control on each ranked score; None without comparisons."""
+    """Return a table of the comparisons of a model with each control on each ranked score; None without comparisons."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons
@@ -148,7 +148,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
-    """Return a table of failed, skipped and waiting cells (trainings) and metrics with the reasons."""
+    """Return a table of failed or skipped results with the reasons."""
     rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [
@@ -168,7 +168,6 @@ def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
 
 
 def _cell_list(problem: Problem) -> str:
-    """Return the splits and seeds of cells (trainings) as text, or only their number if there are many."""
     splits = sorted({split for split, _ in problem.cells})
     seeds = sorted({seed for _, seed in problem.cells})
     if len(problem.cells) > 12:
@@ -182,7 +181,7 @@ def _shortened(text: str) -> str:
 
 
 def fallback_grid(dataset: DatasetBoard) -> Grid | None:
-    """Return a table of how many rows a fallback rule sampled instead of the model; None without such rows."""
+    """Return a table of the synthetic rows that a fallback rule sampled; None without such rows."""
     found = [(row, fallback) for row in dataset.rows for fallback in row.fallbacks]
     if not found:
         return None

@@ -13,10 +13,10 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Return sentences on how many cells (trainings) ran in parallel during timing, and warnings if settings differ.
+    """Return sentences on how many trainings ran in parallel, and on why times of a board are not comparable.
 
     Args:
-        settings: settings under which the times of one table were measured; if empty, no sentence is returned.
+        settings: settings under which the times were measured; the result is empty without settings.
     """
     if not settings:
         return ()

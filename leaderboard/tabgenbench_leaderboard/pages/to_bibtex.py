@@ -1,4 +1,4 @@
-"""BibTeX entries for the publications of a board's generators, scores and datasets, from the cards in the records."""
+"""BibTeX entries for the publications of a board's generators, scores and datasets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
     """Return a BibTeX entry for each generator, score and dataset with a citation; keys are the same on all boards.
 
-    A citation is free text, so the citation becomes the note of a ``@misc`` entry. If the citation contains a year or a
-    doi in a recognisable form, the entry also has the field year or doi. The year is the first year in the citation.
+    The free text of a citation becomes the note of a ``@misc`` entry. The fields year and doi contain the first year
+    and the first doi in the text, if there are any.
 
     Args:
         board: the board whose generators and scores are cited.
-        datasets: the cards of datasets, by label.
+        datasets: the descriptions (cards) of datasets, by label.
     """
     entries = {
         key: _entry(key, card) for key, card in sorted(_cited(board, datasets or {}), key=lambda found: found[0])

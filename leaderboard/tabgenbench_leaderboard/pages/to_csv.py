@@ -1,4 +1,4 @@
-"""The tables ``scores.csv`` and ``costs.csv``, with full precision, and ``comparisons.csv``, with nine digits."""
+"""The files ``scores.csv`` and ``costs.csv`` with full precision, and ``comparisons.csv`` with nine digits."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ COMPARISON_FIELDS = (
 
 
 def scores_csv(board: Board) -> str:
-    """Return sorted lines, one per dataset, generator, config and score.
+    """Return ``scores.csv``, with one sorted line per dataset, generator, config and score.
 
     ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. ``n`` is the
-    number of splits with a value. Equal scores give equal bytes for any order of the suite's rows.
+    number of splits with a value.
     """
     lines = [
         (
@@ -67,7 +67,7 @@ def scores_csv(board: Board) -> str:
 
 
 def costs_csv(board: Board) -> str:
-    """Return sorted lines, one per dataset, generator and config, with seconds per cell and peak memory in bytes."""
+    """Return ``costs.csv``, with one sorted line per dataset, generator and config; times are per training."""
     lines = [
         (
             dataset.dataset,
@@ -87,7 +87,7 @@ def costs_csv(board: Board) -> str:
 
 
 def comparisons_csv(board: Board) -> str:
-    """Return sorted lines, one per dataset, score and pair of generators, which are named by their labels."""
+    """Return ``comparisons.csv``, with one sorted line per dataset, score and pair of generator labels."""
     lines = [
         (
             dataset.dataset,
@@ -118,7 +118,6 @@ def _float(value: float | None) -> str:
 
 
 def _rounded(value: float | None) -> str:
-    """Return a number that is computed from other numbers of the board, with nine significant digits."""
     return "" if value is None else f"{value:.9g}"
 
 

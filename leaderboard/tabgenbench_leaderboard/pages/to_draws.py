@@ -1,4 +1,4 @@
-"""All scores of a board, one line per score, cell (training) and draw (synthetic table), as CSV or Parquet."""
+"""The scores of every synthetic table (draw) as CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["draws_csv", "draws_parquet", "has_parquet"]
 
 
 def draws_csv(rows: Sequence[DrawRow]) -> str:
-    """Return rows of scores as CSV, in which a missing value is an empty field."""
+    """Return the rows as CSV, in which a missing value is an empty field."""
     fields = _fields(rows)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -32,7 +32,7 @@ def has_parquet() -> bool:
 
 
 def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
-    """Return rows of scores as a Parquet file.
+    """Return the rows as the content of a Parquet file.
 
     Raises:
         ConfigError: the package pyarrow is missing.
@@ -56,6 +56,5 @@ def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
 
 
 def _fields(rows: Sequence[DrawRow]) -> dict[str, type]:
-    """Return the columns of a table of scores; the column ``fold`` is included only if splits have folds."""
     has_folds = any(row[-1] is not None for row in rows)
     return {name: kind for name, kind in DRAW_FIELDS.items() if name != "fold" or has_folds}

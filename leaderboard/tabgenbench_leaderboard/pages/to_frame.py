@@ -1,4 +1,4 @@
-"""Conversion of a board to pandas DataFrames: one of the headline scores, and one of the scores of every cell."""
+"""DataFrames of a board: of the headline (main) scores, and of the scores of every training."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def headline_frame(board: Board) -> pd.DataFrame:
     """Return a DataFrame with one row per dataset and generator, models before controls.
 
     The columns are ``dataset``, ``generator`` (its label on the board) and ``is_control``, then the columns of headline
-    scores and of questions, then ``cells_ok``, ``fit_seconds``, ``sample_seconds`` (all draws of a cell) and
-    ``peak_memory_bytes``. A score or question has its mean and, in a column such as ``gamma ±``, half of its 95 %
-    interval. For a question, ``<question> first rank`` and ``<question> last rank`` are the best and the worst rank
-    that its values allow. A missing number is NaN.
+    scores and of questions (such as fidelity), then ``cells_ok`` (number of successful trainings), ``fit_seconds``,
+    ``sample_seconds`` (for all synthetic tables of a training) and ``peak_memory_bytes``. A column such as ``gamma``
+    contains the mean, and ``gamma ±`` contains half the width of the 95 % interval. ``<question> first rank`` and
+    ``<question> last rank`` are the ends of the rank interval. Missing numbers are NaN.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
     questions = dict.fromkeys(question.question for dataset in board.datasets for question in dataset.questions)
@@ -81,10 +81,10 @@ def _mean(found: Range | None) -> float:
 
 
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
-    """Return a DataFrame with one row per score of each cell (training), averaged over the cell's synthetic tables.
+    """Return a DataFrame with one row per training (cell) and score, averaged over synthetic tables.
 
-    Columns are `SCORE_COLUMNS`: ``generator`` is the generator's name, and ``label`` is its label on the board. A score
-    without a value is NaN; ``status`` and ``reason`` say why. If splits have folds, the last column is ``fold``.
+    The columns are `SCORE_COLUMNS`, and ``fold`` if splits have folds. ``generator`` is the generator's name, and
+    ``label`` is its label on the board. If a score is NaN, ``status`` and ``reason`` say why.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

@@ -24,7 +24,7 @@ _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
 
 def linked_figure(path: str) -> str:
-    """Return the HTML element that shows the image file of a figure, without a description."""
+    """Return an HTML element that shows an image file."""
     return f'<img src="{html.escape(path)}" alt="" loading="lazy">'
 
 
@@ -33,7 +33,7 @@ def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
 
     Args:
         blocks: the blocks in order.
-        figures: HTML element of each figure by the figure's name: its SVG element or a link to its file.
+        figures: HTML of each figure by its name, either an SVG element or an image element with the path of the file.
     """
     return "\n".join(_block(block, figures) for block in blocks)
 

@@ -1,4 +1,4 @@
-"""JSON in lines, and the file ``board.json``: the values of a board, from which `derive_board` computes the rest."""
+"""The file ``board.json``, and the layout of its JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEVELS = 6
 
 
 def board_json(board: Board) -> str:
-    """Return a board as JSON without its comparisons, which are computed when the file is read."""
+    """Return the content of ``board.json``, without comparisons, which are computed when the file is read."""
     text = board.model_dump_json(exclude={"datasets": {"__all__": {"comparisons"}}})
     return json_lines(json.loads(text), _LEVELS) + "\n"
 

@@ -67,7 +67,7 @@ def latex_tables(board: Board) -> str:
 
 
 def _column_groups(grid: Grid) -> list[list[int]]:
-    """Return how the columns are divided among several tables, without the first column, which every table has."""
+    """Return the indices of the columns of each table, without the first column, which all tables contain."""
     rows = [row for row in grid.rows if not isinstance(row, Section)]
     widths = [
         max(len(head), *(len(row[j].text) for row in rows)) + _GAP if rows else len(head) + _GAP

@@ -1,4 +1,4 @@
-"""Self-contained HTML view of a board in a notebook: headline, dot plot and failures of each dataset."""
+"""HTML view of a board in a notebook, with the headline, dot plot and failures of each dataset."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": 
 
 
 def print_text(text: str) -> None:
-    """Print text to standard output, in ASCII if the encoding of standard output lacks a character."""
+    """Print text to standard output, with ASCII replacements if the encoding lacks a character."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -49,7 +49,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
     Args:
         board: the board to render.
-        width: width of the terminal in characters; the columns of a wider table continue in a block below.
+        width: width of the terminal in characters; a wider table is split into several tables.
     """
     lines = [f"Leaderboard: {board.suite}"]
     lines += _wrapped(board.summary, width) if board.summary else []
@@ -62,7 +62,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
-    """Return a calibration as text: which failures each score detects, and which failures and metrics do not apply."""
+    """Return a calibration as text: the table of detected failures, and the failures and metrics that do not apply."""
     table = calibration_table(record, lambda score: score.score)
     lines = [f"Calibration: {quote(record.dataset)}"]
     lines += _block_lines(table_blocks(table, record.dataset), width)
@@ -109,7 +109,6 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
 
 
 def _block_lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
-    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each except lists."""
     for block in blocks:
         yield from [] if isinstance(block, Bullets) else [""]
         if isinstance(block, Heading):
@@ -159,7 +158,7 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
-    """Yield the lines of a table; a table that is too wide is divided, and each part repeats the first column."""
+    """Yield the lines of a table; a table that is too wide is split, and the first column is repeated."""
     names = [_label(row) for row in grid.rows]
     left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]
@@ -188,7 +187,6 @@ def _bottom_aligned(headings: Sequence[str]) -> list[str]:
 
 
 def _label(row: tuple[Cell, ...] | Section) -> str:
-    """Return the name of a row, on several lines if the name is long."""
     if isinstance(row, Section):
         return row.text
     text = row[0].text.replace("`", "")
@@ -197,7 +195,6 @@ def _label(row: tuple[Cell, ...] | Section) -> str:
 
 
 def _column(grid: Grid, index: int) -> list[str]:
-    """Return the heading of a column, wrapped to the width of the column's cells, and the cells."""
     cells = ["" if isinstance(row, Section) else _starred(row[index]) for row in grid.rows]
     widest = max([_HEADING_WIDTH, *map(len, cells)])
     heading = textwrap.wrap(grid.header[index], widest, break_long_words=False, break_on_hyphens=False)

@@ -1,1 +1,1 @@
-"""Published boards: writing, verifying and comparing them, and repeating their cells (trainings)."""
+"""Writing, verification and comparison of published boards, and repetition of their trainings."""

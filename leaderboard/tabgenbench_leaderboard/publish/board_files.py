@@ -1,4 +1,4 @@
-"""The pages, tables and figures of a published board, which are all its files except records and manifest."""
+"""The pages, tables and figures of a published board: all files except the records and the manifest."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def board_files(view: BoardView, *, parquet: bool | None = None) -> dict[str, by
     """Return the content of every page, table and figure by its path; equal records and code give equal bytes.
 
     Args:
-        view: the board, from published records.
-        parquet: whether the scores of all draws are written as Parquet instead of CSV; the default is Parquet if the
-            package pyarrow is installed.
+        view: the board.
+        parquet: whether the scores of all synthetic tables (draws) are written as Parquet instead of CSV; None for
+            Parquet if the package pyarrow is installed.
     """
     draws = "parquet" if (has_parquet() if parquet is None else parquet) else "draws"
     formats = (*FORMATS, "tex", "bib", draws)

@@ -1,4 +1,4 @@
-"""Differences between two boards other than scores: datasets, cells (trainings), metrics, versions and machines."""
+"""Differences between two boards in everything but scores, such as datasets, trainings, versions and machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 8  # maximum number of names that a sentence lists
 
 
 def changes(first: Side, second: Side) -> Iterator[str]:
-    """Yield sentences on the differences between two boards other than scores, such as cells, versions and machines."""
+    """Yield sentences on the differences between two boards in datasets, trainings, metrics, versions and machines."""
     yield from _dataset_changes(first, second)
     yield from _cell_changes(first, second)
     yield from _metric_changes(first, second)

@@ -31,8 +31,8 @@ class Checked:
     Attributes:
         findings: errors in the records.
         missing: records that the suite requests and the store lacks.
-        unchecked: number of cells (trainings) and of scores whose key cannot be computed from their record, by reason.
-        cells: number of cells with a record.
+        unchecked: number of trainings and scores whose key (hash) cannot be computed from the record, by reason.
+        cells: number of trainings (cells) with a record.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Checker:
         self.found.findings.append(Finding(where, what, expected))
 
     def check_row(self, row: SuiteRow) -> None:
-        """Check the record of a cell (one training) and the records of its scores."""
+        """Check the record of a training and the records of its scores."""
         where = f"cells/{row.key}/fit.json"
         unreadable = len(self.store.quarantined)
         record = self.store.read_cell(row.key)
@@ -139,7 +139,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report cells (trainings) of one dataset with different tables, and cells of one split with different rows."""
+        """Report trainings whose table or rows differ from those of most trainings of their dataset or split."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -165,7 +165,7 @@ class _Checker:
                     self.report(f"cells/{record.key}/fit.json", f"{what} is {value}", others)
 
     def check_indexes(self) -> None:
-        """Compare each cell (training) with the record of its dataset, if the store has this record."""
+        """Report trainings whose split is not in the record of their dataset, if the store has this record."""
         known: dict[tuple[str, str], tuple[str, str]] = {}
         for path, index in self.indexes:
             for info in index.splits.values():
@@ -182,7 +182,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with two cells (trainings) for a split, fold and seed, or that lack a cell others have."""
+        """Report generators with several trainings, or with none, for a split, fold and seed of the dataset."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}
@@ -203,7 +203,7 @@ class _Checker:
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
     def check_calibrations(self) -> None:
-        """Compare the recorded tests of each dataset's calibration with the tests that follow from its values."""
+        """Compute the tests of each recorded calibration again, and report differences."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:
@@ -215,7 +215,7 @@ class _Checker:
 
 
 def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[str, str]]:
-    """Yield a finding for each error in the values of a metric, with the expected value."""
+    """Yield a description and the expected value of each error in the values of a metric."""
     if record.status != "ok":
         return
     draws = [draw.draw for draw in record.draws]

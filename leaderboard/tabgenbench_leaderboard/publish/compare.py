@@ -28,24 +28,22 @@ Verdict = Literal["equal", "within noise", "better", "worse", "too few splits"]
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """A score of a generator on two boards; a difference is the second board's value minus the first board's value.
+    """Comparison of a score of one generator on two boards.
 
     Attributes:
         title: title of the score.
-        higher_is_better: whether a positive difference is better; False also for a score that is best at 1.
+        higher_is_better: whether a positive difference is better. For a score that is best at 1, differences of the
+            distances from 1 are compared, and the value is False.
         first: mean on the first board.
         second: mean on the second board.
-        difference: mean over the compared splits of the second board minus the mean of the first board; for a score
-            that is best at 1, the means are those of the distances from 1.
+        difference: mean on the second board minus mean on the first board, over the compared splits.
         low: lower end of the 95 % interval of the difference; None for too few splits.
         high: upper end of the same interval.
-        how: the test: ``paired`` over splits with equal rows on both boards, or ``welch`` over the splits of each
-            board.
+        how: ``paired`` t-test over splits with equal rows, ``welch`` test over all splits, or empty for too few splits.
         n: number of pairs of splits for ``paired``; for ``welch``, the number of values on both boards together.
-        p: p-value of the difference; None for too few splits.
+        p: p-value of the test; None for too few splits.
         p_holm: the p-value after Holm's correction over all compared scores of the two boards.
-        verdict: ``better`` or ``worse`` if the score on the second board is better or worse than on the first board and
-            the corrected p-value is below 0.05.
+        verdict: ``better`` or ``worse`` says that the second board is better or worse, with ``p_holm`` below 0.05.
     """
 
     dataset: str
@@ -65,7 +63,7 @@ class ScoreChange:
 
 
 def score_changes(first: Side, second: Side) -> list[ScoreChange]:
-    """Compare every score that a generator has on two boards, on datasets of the same name."""
+    """Compare each score that two boards share, for the same title, generator label and dataset name."""
     found: list[ScoreChange] = []
     others = {dataset.dataset: dataset for dataset in second.board.datasets}
     for dataset in first.board.datasets:
@@ -76,7 +74,7 @@ def score_changes(first: Side, second: Side) -> list[ScoreChange]:
 
 
 def _common_splits(dataset: str, first: Side, second: Side) -> set[int]:
-    """Return the splits of a dataset with the same rows on both boards; empty if one of the boards has no records."""
+    """Return the splits that have the same rows on both boards; empty if a board has no records."""
     places = {place for place in first.splits if place[0] == dataset}
     return {place[1] for place in places if first.splits[place] == second.splits.get(place)}
 
@@ -150,7 +148,6 @@ def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, 
 
 
 def _corrected(found: Sequence[ScoreChange]) -> list[ScoreChange]:
-    """Test score changes as one family: add Holm-corrected p-values and verdicts."""
     corrected = iter(holm([one.p for one in found if one.p is not None]))
     return [one if one.p is None else _judged(one, next(corrected)) for one in found]
 

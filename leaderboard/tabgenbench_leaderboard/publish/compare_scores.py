@@ -1,11 +1,11 @@
-"""Comparison of the recorded scores of a cell (training) with its scores after it is trained again.
+"""Comparison of the recorded scores of a training with its scores after the training is repeated.
 
-On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
-rounding differs. Training amplifies rounding differences until a score changes up to about as much as with another
-seed. A score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over
-splits, whichever is larger. The standard deviation of a score is computed over the splits of the same generator,
-without the split that is trained again, because a made-up value in this split would make the tolerance wider. If the
-median of the other generators' standard deviations is larger, this median is used instead.
+On the same kind of machine, with equal versions and code, the scores must be equal to the last bit. On another kind of
+machine, rounding differs. Training amplifies rounding differences, so a score can change as much as with another seed.
+The accepted difference is therefore 2 % of the range of the score or four standard deviations over splits, whichever is
+larger. The standard deviation is computed without the repeated split, because a false value in this split would
+increase the accepted difference. If the median standard deviation of the other generators is larger, this
+median is used instead.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Scores = Mapping[str, ScoreRecord]
 
 @dataclass(frozen=True)
 class Repeated:
-    """New record of a cell (training) that was trained and scored again, and its new scores by metric label."""
+    """The record of a repeated training, and the records of its scores by the metric's label; None if missing."""
 
     record: CellRecord | None
     scores: Mapping[str, ScoreRecord | None]
 
 
 class ScoreComparer:
-    """Compares the scores of repeated cells (trainings) with the recorded scores.
+    """Compares the scores of repeated trainings with the recorded scores.
 
     Args:
-        suite: the suite that lists the cells.
-        scores: the recorded scores by the key of the cell, then by the label of the metric.
-        tolerance: largest accepted difference as a share of the score's range, or None for the rule that the module's
-            docstring states.
+        suite: the suite that lists the trainings (cells).
+        scores: the recorded scores by the key (hash) of the training, then by the label of the metric.
+        tolerance: largest accepted difference as a share of the score's range; None for the rule in the docstring of
+            this module.
     """
 
     def __init__(self, suite: SuiteRecord, scores: Mapping[str, Scores], tolerance: float | None) -> None:
@@ -54,7 +54,7 @@ class ScoreComparer:
 
     @property
     def rule(self) -> str:
-        """Sentence that states how much recorded and repeated scores may differ."""
+        """Sentence on the accepted difference between recorded and repeated scores."""
         if self._tolerance is not None:
             other = f"within {self._tolerance:g} of the range of the score (--tolerance)"
         else:
@@ -67,13 +67,13 @@ class ScoreComparer:
     def compare(
         self, row: SuiteRow, recorded: CellRecord, *, before: Scores, again: Repeated
     ) -> tuple[list[Finding], str]:
-        """Return findings on the scores that differ, and a line that summarises the comparison of all scores.
+        """Return a finding for each score that differs, and a line that summarises the comparison of all scores.
 
         Args:
-            row: the cell in the suite.
-            recorded: the cell's record.
-            before: the cell's recorded scores by the metric's label.
-            again: the same cell, trained and scored again.
+            row: the training in the suite.
+            recorded: the record of the training.
+            before: the recorded scores by the metric's label.
+            again: the repeated training.
         """
         repeated = again.record
         if repeated is None or repeated.status != "ok":
@@ -109,7 +109,7 @@ class ScoreComparer:
     def _distant_values(
         self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
     ) -> Iterator[Finding]:
-        """Yield the scores whose means over draws differ by more than the tolerance after the cell was repeated."""
+        """Yield the scores whose means over synthetic tables (draws) differ by more than the tolerance."""
         old, new = _means(before), _means(again)
         for spec in again.specs:
             if spec.name not in old:
@@ -124,7 +124,6 @@ class ScoreComparer:
                 yield Finding(where, what, expected)
 
     def _allowed(self, row: SuiteRow, label: str, spec: ScoreSpec, *, value: float, other: float) -> float:
-        """Return the largest accepted difference between a recorded and a repeated score."""
         if spec.low is not None and spec.high is not None:
             width = spec.high - spec.low
         else:
@@ -143,7 +142,7 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield the scores of single draws (synthetic tables) that differ between the recorded and the repeated cell."""
+    """Yield the scores of single synthetic tables (draws) that differ at all."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)
@@ -155,8 +154,8 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 def other_machine(first: Environment, second: Environment) -> str:
     """Return the differences between two environments that may change the last digits of a result; empty if equal.
 
-    A package that only one environment lists does not count, because a process records only the packages that it has
-    imported. With the inline engine, one process runs all cells, so a record may list packages of other cells.
+    A package that only one environment lists does not count, because the list depends on the packages that the process
+    imported, for this training or for an earlier training.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]
@@ -169,7 +168,6 @@ def other_machine(first: Environment, second: Environment) -> str:
 
 
 def _means(record: ScoreRecord) -> dict[str, float]:
-    """Return the mean over draws of each score that has a value in every draw."""
     found: dict[str, list[float]] = {}
     for draw in record.draws:
         for name, value in draw.scores.items():

@@ -22,8 +22,8 @@ __all__ = ["copy_records", "indexes_of", "records_of"]
 def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrubber) -> None:
     """Write the records of a suite into an empty folder, in the layout of a store.
 
-    Synthetic tables, models and the rows of splits are not copied. Artifacts of metrics (tables for figures) are copied
-    only if a figure uses them. A record keeps its bytes if it contains no text that identifies a machine or a person.
+    Synthetic tables, models and the rows of splits are not copied. Artifacts (tables for figures) of metrics are copied
+    only if a figure uses them. A record without texts that identify a machine or a person is copied unchanged.
     """
     for path, record in records_of(store, suite):
         place = target / path.relative_to(store.root)
@@ -37,9 +37,9 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 
 
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
-    """Yield path and content of every record of a suite.
+    """Yield the path and the content of every record of a suite.
 
-    The records describe the suite, its cells (trainings), scores and run times, its datasets and their calibrations.
+    The records describe the suite, its trainings, scores and run times, its datasets and their calibrations.
     """
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()
@@ -66,7 +66,7 @@ def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseMod
 
 
 def indexes_of(store: Store) -> Iterator[tuple[Path, DatasetIndex]]:
-    """Yield path and content of the record of every dataset of a store."""
+    """Yield the path and the content of the record of each dataset in a store."""
     for path in sorted((store.root / "datasets").glob("*.json")):
         index = store.read(path, DatasetIndex)
         if index is not None:

@@ -11,7 +11,7 @@ __all__ = ["find_board"]
 
 
 def find_board(text: str, boards: Path) -> Path:
-    """Return the folder of a published board, given the folder's path or its name inside the folder ``boards``.
+    """Return the folder of a published board; ``text`` is its path or its name inside ``boards``.
 
     Raises:
         ConfigError: there is no published board of this name or path.

@@ -1,4 +1,4 @@
-"""The file ``manifest.json`` of a published board: versions of tools, comparability, and the hash of every file."""
+"""The file ``manifest.json`` of a published board, which lists versions of libraries and the hash of every file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprint (hash) of a dataset, and fingerprints of its splits by number, such as ``0`` or ``0, fold 1``."""
+    """Fingerprint (hash) of a dataset, and the fingerprint of each split, by a name such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
     splits: dict[str, str]
@@ -70,12 +70,12 @@ class Manifest(_Part):
         suite: name of the suite.
         command: command line of the run that wrote the records, without paths.
         tabgenbench: version of the program that published the board.
-        program: hash of the code that writes boards; two programs of equal hash write equal pages from equal records.
+        program: hash of the code that writes boards; with equal hashes, equal records give equal pages.
         tools: versions of the libraries that write the board's files.
         comparability: sentences on which scores and times are comparable with those of other boards.
         datasets: fingerprints of each dataset and its splits, by the dataset's label.
-        metrics: keys of each metric by the metric's label.
-        missing: records that the suite requests and a partial board lacks.
+        metrics: keys (hashes of code and options) of each metric, by the metric's label.
+        missing: records that the suite requests and the board lacks.
         files: hash and size of every file of the board except the manifest, by the file's path.
     """
 
@@ -104,7 +104,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def program_hash() -> str:
-    """Return the hash of the code that writes boards, and of the templates, styles and scripts of their pages."""
+    """Return a hash of the code that writes boards, and of the templates, styles and scripts of their pages."""
     digest = hashlib.sha256(code_hash(PROGRAM).encode())
     for folder in ("web/assets", "web/templates"):
         for entry in sorted(files("tabgenbench_leaderboard").joinpath(folder).iterdir(), key=lambda found: found.name):
@@ -113,7 +113,7 @@ def program_hash() -> str:
 
 
 def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple[str, ...]) -> Manifest:
-    """Return the manifest for a folder with the files of a board; ``store`` contains the board's records."""
+    """Return the manifest of a folder with the files of a board, whose records are in ``store``."""
     datasets: dict[str, DatasetFacts] = {}
     metrics: dict[str, set[str]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.split, row.fold or 0)):
@@ -138,7 +138,7 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
 
 
 def manifest_json(manifest: Manifest) -> str:
-    """Return a manifest as JSON with one line per file, so that a board of many cells has a short manifest."""
+    """Return a manifest as JSON with one line per file."""
     return json_lines(manifest.model_dump(mode="json"), 2) + "\n"
 
 
@@ -162,7 +162,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each file, and for each fact in the records, that disagrees with the manifest of a board.
+    """Yield a finding for each difference between a published manifest and a new manifest of the same board.
 
     Args:
         manifest: the manifest of a published board.
@@ -181,7 +181,6 @@ def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
 
 
 def _files(folder: Path) -> dict[str, FileFacts]:
-    """Return hash and size of every file below a folder except the manifest, by the file's path."""
     found = {}
     for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
         if name != MANIFEST:

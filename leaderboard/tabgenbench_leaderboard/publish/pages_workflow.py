@@ -42,7 +42,7 @@ jobs:
 
 
 def write_workflow(root: Path, boards: Path, *, force: bool) -> Iterator[Path]:
-    """Write the workflow file into a repository, and yield its path; if an equal file exists, nothing is yielded.
+    """Write the workflow file into a repository, and yield its path if the file is new or has changed.
 
     Args:
         root: the top folder of the repository.

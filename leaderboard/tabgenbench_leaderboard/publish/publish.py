@@ -81,8 +81,8 @@ def publish_board(
         hide: words to remove from free text, in addition to the hosts and users that the records name.
 
     Raises:
-        StoreError: a record is unreadable, contradicts its hash or another record, or is missing without ``partial``;
-            or the folder cannot be replaced or written.
+        StoreError: a record is unreadable, or contradicts its hash or another record; a record is missing and
+            ``partial`` is false; or the folder cannot be replaced or written.
         ConfigError: the store has no suite of this name.
     """
     suite = find_suite(store, suite_name)
@@ -115,7 +115,6 @@ def publish_board(
 
 
 def _refuse(store: Store, suite: str, checked: Checked, *, partial: bool) -> None:
-    """Raise `StoreError` if any record is wrong, or if a record is missing and ``partial`` is false."""
     if checked.findings:
         raise StoreError(
             f"publish: {store.root}: {count_text(len(checked.findings), 'finding')} in the records of suite {suite!r}; "
@@ -135,7 +134,7 @@ def _listed(findings: Sequence[Finding]) -> str:
 
 
 def _replace(folder: Path, draft: Path, *, force: bool) -> bool:
-    """Move a finished draft to ``folder``; if ``folder`` already has the same content, keep it and return False."""
+    """Move a finished draft to ``folder`` and return True, or return False if ``folder`` has the same content."""
     if folder.exists():
         if _content(folder) == _content(draft):
             return False

@@ -19,7 +19,7 @@ DEFAULT = Path("README.md")
 
 
 def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Path]:
-    """Replace the table of a board in a page, and yield the page's path if the page contains the markers.
+    """Replace the table between the markers of a board in a page, and yield the path of the page.
 
     Args:
         page: path of the page; None for README.md in the current folder, if it contains the markers.
@@ -58,7 +58,7 @@ def headline_markdown(board: Board, link: str) -> str:
 
 
 def replace_table(text: str, name: str, table: str) -> str | None:
-    """Return a page with ``table`` between the two markers of a board; None if the page lacks a marker."""
+    """Return the text of a page with ``table`` between the markers of a board; None if a marker is missing."""
     first, last = _markers(name)
     before, opened, rest = text.partition(first)
     _, closed, after = rest.partition(last)

@@ -1,4 +1,4 @@
-"""Repetition of randomly chosen cells (trainings) of a suite: training and scoring again in a temporary store."""
+"""Repetition of randomly chosen trainings of a suite and of their scores, in a temporary store."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ NAME = "verify"
 
 @dataclass(frozen=True, kw_only=True)
 class RerunRequest:
-    """Settings of a repetition: how many cells (trainings) to repeat, and how to repeat them.
+    """Settings of a repetition of trainings.
 
     Attributes:
-        number: number of cells to repeat.
-        seed: seed of the random choice of cells.
+        number: number of trainings to repeat.
+        seed: seed of the random choice of trainings.
         tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
             share of the score's range; None for the rule of the module `compare_scores`.
-        datasets: paths or names of those datasets of the suite that no plugin registers.
+        datasets: files or cards of datasets that the suite uses and that are not installed as plugins.
         data_dir: root folder of downloaded data.
-        executor: engine that runs the cells.
+        executor: name of the engine that runs the trainings.
         say: function that receives each line of progress text.
     """
 
@@ -62,9 +62,9 @@ class Rerun:
     """The result of a repetition.
 
     Attributes:
-        findings: scores that differ from the recorded scores, and cells that failed.
-        repeated: number of repeated cells.
-        possible: number of cells that can be repeated with the installed plugins.
+        findings: scores that differ from the recorded scores, and trainings that failed.
+        repeated: number of repeated trainings.
+        possible: number of trainings that the installed plugins can repeat.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A cell (training) whose status is ok, with its record and those of its scores that are ok, by metric label."""
+    """A training with its record, and the records of its successful scores by the metric's label."""
 
     row: SuiteRow
     record: CellRecord
@@ -82,24 +82,24 @@ class _Recorded:
 
     @property
     def place(self) -> tuple[int, int | None]:
-        """Number of the split and number of the fold; the fold is None if splits have no folds."""
+        """The numbers of the split and of the fold; the second number is None if splits have no folds."""
         return self.record.cell.split, self.record.cell.fold
 
     @property
     def settings(self) -> tuple[str, int, int, int, str]:
-        """The settings that a run applies to all its cells (trainings); one run repeats cells with equal settings."""
+        """The settings that all trainings of one run share; one run repeats trainings with equal settings."""
         environment, cell = self.record.environment, self.record.cell
         return (cell.dataset, cell.seed, cell.draws, environment.threads, environment.device.partition(":")[0])
 
 
 def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> Rerun:
-    """Train and score randomly chosen cells (trainings) again, and compare their scores with the recorded scores.
+    """Repeat randomly chosen trainings (cells) and their scores, and compare the scores with the recorded scores.
 
-    Only cells whose status is ok are chosen. Options, seed, number of draws, threads and kind of device are taken from
-    the records. The split is computed again from the dataset and must have the recorded fingerprint (hash).
+    Only trainings with scores are chosen. Options, seed, number of synthetic tables, threads and kind of device are
+    taken from the records. The split is computed again from the dataset and must have the recorded fingerprint (hash).
 
     Raises:
-        ConfigError: no cell can be repeated with the installed plugins, or a dataset is not registered.
+        ConfigError: the installed plugins can repeat no training, or a dataset of the suite is unknown.
         DataError: a dataset cannot be loaded.
     """
     cells = list(_recorded_cells(store, suite))
@@ -136,7 +136,7 @@ def _recorded_cells(store: Store, suite: SuiteRecord) -> Iterator[_Recorded]:
 
 
 def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
-    """Return why a cell (training) cannot be repeated with the installed plugins; empty if it can be repeated."""
+    """Return why the installed plugins cannot repeat a training; empty if they can."""
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
@@ -154,13 +154,11 @@ def _is_installed(metric: str, plugins: Plugins) -> bool:
 
 
 class _Repeater:
-    """Repeats groups of cells (trainings) that have equal settings."""
-
     def __init__(self, store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> None:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Train and score a group of cells (trainings) again; return a finding for each difference from the records."""
+        """Repeat trainings with equal settings, and return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -181,7 +179,7 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Plan a run that repeats the cells (trainings) of a group on splits with the recorded fingerprints."""
+        """Return a run for the group on its recorded splits, or a finding if a fingerprint (hash) differs."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         n_splits = 1 + max(one.record.cell.split for one in group)
@@ -237,7 +235,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the recorded settings of the splits; if an older record lacks them, yield all settings that may apply."""
+    """Yield the recorded settings of the splits; for older records without settings, yield all possible settings."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return
@@ -277,12 +275,12 @@ def _choice(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
-    """Return generator, options, split and fold of a cell (training), which do not depend on code, unlike its key."""
+    # The key of a training cannot be used, because it depends on code.
     return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Remove cells outside the group from a plan; return the planned cells of the group by their recorded keys."""
+    """Limit a planned run to the trainings of a group, and return its planned trainings by their recorded keys."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:
@@ -295,6 +293,6 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
-    """Return the label of the planned metric with the name and options of a score record; empty if there is none."""
+    """Return the label of the metric with the same name and options as in the record of a score, or an empty text."""
     place = _choice(score.metric, score.config)
     return next((label for label, metric in metrics.items() if _choice(metric.name, metric.config) == place), "")

@@ -1,9 +1,9 @@
 """Removal of host names, user names, paths and e-mail addresses from records.
 
-Paths and e-mail addresses are recognised by their form. Host names are taken from the records' fields for the host, and
-user names from paths of home folders in the records. Host and user names are replaced in free text only, such as an
-output or a note, because a machine may have the name of a metric, such as ``gamma``. Of a removed path, the part below
-``site-packages`` or the file name stays in the text, so that tracebacks stay useful.
+Paths and e-mail addresses are recognised by their form. Host names are taken from the fields of the records that name
+the host. User names are taken from the paths of home folders in the records. Host and user names are replaced only in
+free text, such as outputs and notes, because a machine may have the name of a metric, such as ``gamma``. A removed path
+is replaced by its part below ``site-packages`` or its file name, so that tracebacks stay useful.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def find_names(records: Iterable[BaseModel]) -> set[str]:
 
 
 class Scrubber:
-    """Removes texts that identify a machine or a person. If a text is scrubbed twice, the second time changes nothing.
+    """Removes texts that identify a machine or a person; applying the methods a second time changes nothing.
 
     Args:
-        names: names of hosts and users, and other words to remove; without names, only paths and addresses are removed.
+        names: names of hosts and users, and other words to remove, in addition to paths and addresses.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -85,13 +85,13 @@ class Scrubber:
         self._words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
 
     def record(self, record: RecordT) -> RecordT:
-        """Return a record without identifying texts; the same object if there is nothing to remove."""
+        """Return a record without texts that identify a machine or a person, or ``record`` itself if it has none."""
         before = json.loads(record.model_dump_json())
         after = self.value(before)
         return record if after == before else type(record).model_validate(after)
 
     def value(self, value: Any, field: str = "") -> Any:
-        """Return a JSON value without identifying texts; ``field`` is the name of the field that contains the value."""
+        """Return the JSON value of the field ``field`` without texts that identify a machine or a person."""
         if isinstance(value, str):
             return "" if field in BLANKED else self.text(value, free=field not in NAMED)
         if isinstance(value, list):
@@ -102,7 +102,7 @@ class Scrubber:
         return value
 
     def text(self, text: str, *, free: bool = True) -> str:
-        """Return a text without paths and e-mail addresses; with ``free``, also without host names, users and IPs."""
+        """Return a text without paths and e-mail addresses; from ``free`` text, also remove names and IP addresses."""
         cleaner = self._once(text, free=free)
         while cleaner != text:  # after a replacement, more text can match, such as a path after a host's name
             text, cleaner = cleaner, self._once(cleaner, free=free)
@@ -140,7 +140,7 @@ def _shortened(path: str) -> str:
 
 
 def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
-    """Yield each text in a JSON value with the name of the field that contains the text."""
+    """Yield pairs of a field's name and a text in a JSON value."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Reading of the two boards that are compared; each is a published board, a store, or a single ``board.json``."""
+"""Reading of a board for a comparison, from a published board, a store, or a ``board.json``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class Side:
     Attributes:
         name: name of the board in messages.
         board: values of the board.
-        cells: key of each cell; empty if the board has no records.
-        splits: fingerprints of each split by dataset and number, one per fold; empty if the board has no records.
-        metrics: keys of each metric by dataset and label; empty if the board has no records.
+        cells: key (hash) of each training (cell); empty if the board has no records.
+        splits: fingerprints (hashes) of the folds of each split, by dataset and number of the split; empty if the board
+            has no records.
+        metrics: keys (hashes) of each metric by dataset and label; empty if the board has no records.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Verification of a published board: it is rebuilt from its records and compared with the published files."""
+"""Verification of a published board, which is rebuilt from its records and compared with its published files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Verified:
         notes: sentences on checks that could not be made on this machine.
         checked: result of the checks of the records.
         compared: number of files that were rebuilt and compared with the published files.
-        folder: path of the folder of the records inside the folder of the board; empty for a store.
+        folder: name of the folder of the records inside the folder of the board; empty for a store.
     """
 
     store: Store
@@ -57,7 +57,7 @@ class Verified:
 
 
 def verify_store(folder: Path, suite_name: str | None) -> Verified:
-    """Check the records of a suite in a store, such as a store that somebody submits.
+    """Check the records of a suite in a store.
 
     Raises:
         StoreError: there is no store, or the store has no suite.
@@ -71,7 +71,7 @@ def verify_store(folder: Path, suite_name: str | None) -> Verified:
 
 
 def verify_folder(folder: Path) -> Verified:
-    """Check the records of a published board, rebuild the board, and compare every file with its rebuilt content.
+    """Check the records of a published board, rebuild the board, and compare the result with the published files.
 
     Raises:
         StoreError: the folder is not a published board, or its records cannot be read as a store.
@@ -120,7 +120,6 @@ def _unchecked_notes(checked: Checked) -> tuple[str, ...]:
 
 
 def _identifying(store: Store, suite: SuiteRecord) -> Iterator[Finding]:
-    """Yield a finding for each record that still contains a host name, a path or an address."""
     scrubber = Scrubber()
     for path, record in records_of(store, suite):
         if scrubber.record(record) is not record:
@@ -172,7 +171,7 @@ def _first_difference(name: str, found: bytes, rebuilt: bytes) -> Finding:
 
 
 def _around(line: str, other: str) -> str:
-    """Return, in quotes, the part of a line around the first difference from another line."""
+    """Return the part of a line around the first difference from another line, in quotes."""
     pairs = zip(line, other, strict=False)
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(line), len(other)))
     start = max(0, place - 30)

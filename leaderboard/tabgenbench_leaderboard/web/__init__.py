@@ -1,1 +1,1 @@
-"""The web board: a folder of HTML pages with their scripts and data, which opens from disk without a network."""
+"""The web board: a folder of HTML pages with scripts and data, which a browser can open without a server."""

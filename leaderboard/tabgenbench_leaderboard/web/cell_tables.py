@@ -1,4 +1,4 @@
-"""Tables of a generator's page that need records: the scores of every draw, and the cells (trainings)."""
+"""Two tables of a generator's page: the scores of every synthetic table (draw), and the trainings (cells)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MAX_CELLS = 200
 def draw_table(
     dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int], most: int
 ) -> dict[str, Any] | None:
-    """Return a table of the scores of every draw (synthetic table); None without records.
+    """Return the data of a table with the scores of every synthetic table (draw); None without ``cells``.
 
     Args:
-        dataset: the board of the dataset.
-        cells: the cells of one generator on this dataset.
+        dataset: the results on the dataset.
+        cells: the results of the trainings of one generator on this dataset.
         columns: indices of the columns to show.
         most: maximum number of values.
     """
@@ -44,7 +44,7 @@ def draw_table(
 
 
 def _draw_lines(dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]) -> Iterator[Markup]:
-    """Yield the table row of each draw (synthetic table); place and values contain no characters to escape."""
+    # The texts of these table rows contain no characters to escape.
     places = [(dataset.columns[i].metric, dataset.columns[i].spec.name) for i in columns]
     for cell in cells:
         for draw in range(_draws(cell)):
@@ -62,12 +62,12 @@ def _draws(cell: CellFacts) -> int:
 
 
 def single_number(value: float | None) -> str:
-    """Format a score's value in one split or draw as text."""
+    """Format one value of a score as text."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def cell_table(cells: Sequence[CellFacts]) -> dict[str, Any] | None:
-    """Return a table of cells (trainings) with their costs, machines and records; None without records."""
+    """Return the data of a table with the costs and machine of each training (cell); None without ``cells``."""
     if not cells:
         return None
     more = f", the first {MAX_CELLS}" if len(cells) > MAX_CELLS else ""

@@ -1,6 +1,6 @@
-"""The data of a web board as scripts: ``data-board.js``, and the values of each dataset in files of at most 1 MB.
+"""The data of a web board: ``data-board.js``, and the values of each dataset in files of about 1 MB or less.
 
-The data are scripts, because a page that is opened from disk may load scripts but may not fetch other files. Numbers
+The data files are scripts, because browsers do not let a page that is opened from disk read other data files. Numbers
 have five significant digits.
 """
 
@@ -26,7 +26,7 @@ MAX_BYTES = 900_000
 
 
 def data_files(site: Site) -> dict[str, bytes]:
-    """Return the content of every data file by its name."""
+    """Return the content of every data file, by the name of the file."""
     files: dict[str, bytes] = {}
     names: list[list[str]] = []
     for i, stem in enumerate(site.dataset_stems.values()):
@@ -37,7 +37,7 @@ def data_files(site: Site) -> dict[str, bytes]:
 
 
 def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
-    """Yield the data files of a dataset: first its columns, comparisons and some rows, then files of further rows."""
+    """Yield the data files of a dataset; the first has columns, comparisons and rows, the others have further rows."""
     dataset = site.board.datasets[index]
     head: dict[str, Any] | None = _head(site, dataset)
     own = {
@@ -59,7 +59,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a function; a list as a value contains texts that are already JSON."""
+    """Return a script that calls a function; values that are lists must contain JSON texts."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element
@@ -110,7 +110,6 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def _has_values(measure: AcrossMeasure) -> bool:
-    """Return whether the summary of a measure (question or score) over datasets has a value for any generator."""
     return any(row.scaled is not None or row.mean_rank is not None for row in measure.rows)
 
 
@@ -126,7 +125,6 @@ def _measure(measure: AcrossMeasure) -> dict[str, Any]:
 
 
 def _across(row: AcrossRow | None) -> list[Any] | None:
-    """Return a generator's coverage, completeness, scaled value, mean rank and win rate, with intervals."""
     if row is None:
         return None
     found = [row.scaled, row.mean_rank, row.win_rate]
@@ -167,7 +165,7 @@ def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dic
 
 
 def _pairs(dataset: DatasetBoard) -> list[list[Any]]:
-    """Return the comparisons of pairs of rows: the indices of both rows and of the score column, and the verdict."""
+    """Return the indices of both rows and of the score column, and the verdict, of every comparison."""
     rows = {row.label: i for i, row in enumerate(dataset.rows)}
     columns = {column.title: i for i, column in enumerate(dataset.columns)}
 
@@ -214,7 +212,6 @@ def _score(score: ScoreValue) -> list[Any] | str:
 
 
 def _estimate(found: Estimate | ScoreValue | None) -> list[float | None]:
-    """Return a mean and half the width of its symmetric interval."""
     return [_short(found.mean), _short(half_width(found))] if found else [None, None]
 
 
@@ -225,5 +222,4 @@ def _trimmed(values: list[Any]) -> list[Any]:
 
 
 def _short(value: float | None) -> float | None:
-    """Return a number with five significant digits."""
     return None if value is None else float(f"{value:.5g}")

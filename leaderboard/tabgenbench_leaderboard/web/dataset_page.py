@@ -1,4 +1,4 @@
-"""The page of a dataset: its card, the scores of its questions, published values, costs, failures and figures."""
+"""The page of a dataset, with its description (card), scores, costs, failures and figures."""
 
 from __future__ import annotations
 

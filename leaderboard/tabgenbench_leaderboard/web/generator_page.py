@@ -1,4 +1,4 @@
-"""The page of a generator: its card, its scores on every dataset, failures, loss curves, cells and records."""
+"""The page of a generator, with its description (card), scores, failures, loss curves and trainings (cells)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
 
 
 def _commands(command: str, one: GeneratorRows) -> list[str]:
-    """Return the commands that run a generator again: one command for each set of options that it has on datasets."""
+    """Return one command that repeats the trainings of a generator for each of its sets of options."""
     datasets: dict[str, list[str]] = {}
     for dataset, row in one.rows.items():
         datasets.setdefault(row.options, []).append(dataset)
@@ -68,7 +68,7 @@ def _commands(command: str, one: GeneratorRows) -> list[str]:
 
 
 def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> str:
-    """Return the command that runs one generator of a suite; empty if the board does not state the suite's command.
+    """Return the command that runs one generator of a suite; empty if ``command`` is empty or cannot be parsed.
 
     Args:
         command: the command that ran the suite.
@@ -106,7 +106,7 @@ def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> 
 
 
 def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[str, Any]:
-    """Return what a generator's page shows of one dataset; values of single splits are shown only without records."""
+    """Return the data of a generator's page for one dataset, with scores of single splits if there are no records."""
     cells = site.cells_of.get((dataset.dataset, row.label), [])
     facts = site.facts[dataset.dataset]
     splits = [] if cells else sorted({split for i in facts.shown for split in row.scores[i].by_split})
@@ -164,7 +164,6 @@ def _comparisons(dataset: DatasetBoard, row: BoardRow) -> Markup:
 
 
 def _blocks(dataset: DatasetBoard, row: BoardRow) -> Markup:
-    """Return the page's sections on failures, skipped cells, outputs, fallbacks, notes and figures of a generator."""
     mine = dataset.model_copy(
         update={
             "rows": (row,),

@@ -1,4 +1,4 @@
-"""The page of a metric: what its scores measure, their limitations, their controls, and their calibration."""
+"""The page of a metric, with the meaning, limitations, controls and calibration of its scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["metric_page"]
 
 
 def metric_page(site: Site, metric: str) -> str:
-    """Return the HTML page of a metric, given by its name with options."""
+    """Return the HTML page of a metric; ``metric`` is its name with options."""
     places: dict[str, list[tuple[DatasetBoard, int]]] = {}
     for dataset in site.board.datasets:
         for i, column in enumerate(dataset.columns):

@@ -1,4 +1,4 @@
-"""Rendering of the parts of a page, such as tables that Markdown pages also show, as HTML of the web board."""
+"""Rendering of the parts of a page as HTML of the web board."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["html_of"]
 
 
 def html_of(blocks: Sequence[Block], up: str = "../") -> Markup:
-    """Return blocks as HTML, in which every text is escaped; figures are links to the files in ``figures``.
+    """Return the parts (blocks) of a page as HTML with escaped texts; figures are files in the folder ``figures``.
 
     Args:
         blocks: the blocks in order.

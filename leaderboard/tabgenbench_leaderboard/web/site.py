@@ -1,4 +1,4 @@
-"""Data that all pages of a web board share: the board, its generators, the addresses of pages, and the templates."""
+"""Data that all pages of a web board share, such as the board, the names of pages, and the templates."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _LONGEST_STEM = 60
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """Facts about a dataset that several pages show, computed once.
+    """Facts about a dataset that several pages show.
 
     Attributes:
         shown: indices of the score columns that pages show.
         scores: address of the description of the score in each column.
         ranked: number of models with a value in each column.
-        ranked_questions: number of models with a value on each question.
+        ranked_questions: number of models with a value of each question, such as fidelity.
         decimals: number of decimals of each column.
-        facts: sentences on splits, seeds, draws, rows and features.
+        facts: sentence on the numbers of splits, seeds, synthetic tables, rows and features.
     """
 
     shown: list[int]
@@ -50,11 +50,11 @@ class Site:
     """A board, and additional data that its pages show.
 
     Attributes:
-        board: the board, with the texts of the figures that metrics drew.
-        figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
-        cells: the records of each cell; None for a board that was read from its ``board.json``.
+        board: the board, with the captions of the figures that metrics drew.
+        figures: stem of a figure's files by dataset and kind (see `figures.draw.Drawn`).
+        cells: the results of each training (cell); None for a board that was read from its ``board.json``.
         cards: descriptions of datasets by label.
-        records: whether the folder ``records`` beside ``index.html`` contains the records, as in a published board.
+        records: whether the folder of the board contains the records, as in a published board.
         files: names of the tables in the folder of the board, such as ``scores.csv``.
     """
 
@@ -72,32 +72,32 @@ class Site:
 
     @cached_property
     def extras(self) -> dict[str, str]:
-        """The optional extra that installs the packages of a generator, by label; some generators have no extra."""
+        """Name of the pip extra that installs a generator's packages, by label, for generators that have an extra."""
         return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
 
     @cached_property
     def generator_pages(self) -> dict[str, str]:
-        """File name of the page of each generator, by the generator's label."""
+        """File name of each generator's page, by the generator's label."""
         return _pages("generator", [one.label for one in self.generators])
 
     @cached_property
     def dataset_stems(self) -> dict[str, str]:
-        """Name of each dataset in the names of its files and in addresses of pages."""
+        """Part of the file names of each dataset that identifies the dataset."""
         return file_stems(dataset.dataset for dataset in self.board.datasets)
 
     @cached_property
     def dataset_pages(self) -> dict[str, str]:
-        """File name of the page of each dataset."""
+        """File name of each dataset's page."""
         return _pages("dataset", self.dataset_stems)
 
     @cached_property
     def metric_pages(self) -> dict[str, str]:
-        """File name of the page of each metric, by the metric's name with options."""
+        """File name of each metric's page, by the metric's name with options."""
         return _pages("metric", [column.metric for dataset in self.board.datasets for column in dataset.columns])
 
     @cached_property
     def facts(self) -> dict[str, DatasetFacts]:
-        """Facts about each dataset that several pages show."""
+        """Facts about each dataset, computed once."""
         return {dataset.dataset: self._facts(dataset) for dataset in self.board.datasets}
 
     def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
@@ -118,7 +118,7 @@ class Site:
 
     @cached_property
     def cells_of(self) -> dict[tuple[str, str], list[CellFacts]]:
-        """The records of the cells (trainings) of each dataset and label."""
+        """Results of the trainings (cells), by dataset and generator label."""
 
         def place(cell: CellFacts) -> tuple[str, str]:
             return cell.row.dataset, cell.row.shown
@@ -131,7 +131,7 @@ def _pages(kind: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def file_stems(names: Iterable[str]) -> dict[str, str]:
-    """Return a file name without suffix for each name: letters, digits and hyphens, unique regardless of case.
+    """Return a unique file name without suffix for each name, with lower-case letters, digits and hyphens.
 
     >>> file_stems(["CTGAN, 30 epochs", "ctgan:30-epochs", "<>"])
     {'CTGAN, 30 epochs': 'ctgan-30-epochs', 'ctgan:30-epochs': 'ctgan-30-epochs-2', '<>': 'unnamed'}
@@ -149,13 +149,13 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_link(url: str) -> bool:
-    """Return whether a page may link to an address from a card; other addresses, such as ``javascript:``, stay text."""
+    """Return whether a page may link to an address: only to http and https, not to ``javascript:``."""
     return re.fullmatch(r"https?://[^\s<>\"']+", url) is not None
 
 
 @lru_cache
 def templates() -> Environment:
-    """Return the templates of the pages; every inserted value is escaped."""
+    """Return the templates of the pages, which escape inserted values."""
     environment = Environment(
         loader=PackageLoader("tabgenbench_leaderboard", "web/templates"),
         autoescape=True,

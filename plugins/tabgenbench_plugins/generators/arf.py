@@ -1,14 +1,15 @@
 """Adversarial random forest: a mixture of the leaves of all trees, with independent columns within a leaf.
 
 Watson, Blesch, Kapar & Wright, "Adversarial random forests for density estimation and generative modeling", AISTATS
-2023, https://proceedings.mlr.press/v206/watson23a.html. The implementation is this project's own and uses the forests
-of scikit-learn.
+2023, https://proceedings.mlr.press/v206/watson23a.html. This project's own implementation uses the forests of
+scikit-learn.
 
-Fit. A forest learns to tell training rows from an equal number of synthetic rows. In the first round, the synthetic
-rows are the training rows with each column permuted, so their columns are independent. In each later round, a synthetic
-row is sampled from the leaves of the previous forest: a leaf is drawn by weight, then each column independently from
-the training rows in the leaf. The rounds end when the accuracy on out-of-bag rows is at most 1/2 + δ or no longer
-falls. With an accuracy near 1/2, a forest finds no dependence of columns within the leaves of the previous forest.
+Fit. A forest is trained to classify rows as training rows or synthetic rows, with equal numbers of both. In the first
+round, the synthetic rows are the training rows with each column permuted, so their columns are independent. In each
+later round, synthetic rows are sampled from the previous forest: a leaf is drawn by its weight, and then the value of
+each column is drawn independently from the training rows in the leaf. The rounds end when the accuracy on out-of-bag
+rows is at most 1/2 + δ or no longer falls. At an accuracy near 1/2, columns are independent within the leaves, as far
+as a forest can detect.
 
 Density. With the leaves l = 1...L of all B trees and N training rows,
 
@@ -19,8 +20,8 @@ Density. With the leaves l = 1...L of all B trees and N training rows,
     categorical column j    P_lj(v) = (n_lj(v) + α) / (n_l + α V_j)
     n_l training rows in leaf l   n_lj(v) those with value v   V_j values of the column   α smoothing
 
-The forest treats condition columns like all other columns. By Bayes' rule, the density given requested condition values
-c is again a mixture of the same leaves, without an approximation:
+The forest treats condition columns like all other columns. By Bayes' rule, the density given the condition values c is
+exactly a mixture of the same leaves with other weights:
 
     p(x | c) = Σ_l w_l(c) Π_j p_lj(x_j),   w_l(c) ∝ w_l Π_k n_lk(c_k) / n_l
 """
@@ -62,11 +63,11 @@ ALMOST_NONE = 1e-6  # replaces share 0 of a condition value if no leaf has all r
 
 
 class ARF(Generator):
-    """Samples a leaf by its weight given the conditions, then each column independently within the leaf.
+    """Samples a leaf by its weight given the conditions, and then samples each column independently in the leaf.
 
     A numeric feature with missing values and the column that marks its missing values depend on each other, so both are
-    drawn from the same training row. A leaf's mean and variance are computed without missing values. A table with more
-    than 200 numeric features is fitted on its principal components.
+    drawn from the same training row. A leaf's mean and variance are computed without missing values. By default, a
+    table with more than 200 numeric features is fitted on 20 principal components.
     """
 
     name = "arf"
@@ -101,10 +102,7 @@ class ARF(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes.
-
-        The estimate includes sorted rows with cumulative sums, statistics of leaves, and the nodes of two forests.
-        """
+        """Return the memory needed in bytes."""
         kept = self._n_components(n_features)
         columns = (kept or n_features) + len(schema.categorical_features) + len(schema.conditions)
         leaves = self.config.trees * max(1, n_rows // self.config.min_leaf)
@@ -113,13 +111,13 @@ class ARF(Generator):
         return 4 * self.config.trees * n_rows + 40 * n_rows * columns + 40 * leaves * columns + forests + svd
 
     def _n_components(self, n_features: int) -> int:
-        """Return the number of principal components that replace the numeric features; 0 keeps the features."""
+        """Return the number of principal components that replace the numeric features, or 0."""
         if self.config.components is None:
             return COMPONENTS if n_features > WIDE else 0
         return self.config.components if n_features else 0
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit forests until a forest cannot tell synthetic rows of the previous forest from training rows."""
+        """Fit forests until a forest cannot distinguish training rows from samples of the previous forest."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
@@ -147,10 +145,7 @@ class ARF(Generator):
         ]
 
     def _adversarial_forest(self, rows: NDArray[np.float32], context: FitContext) -> tuple[list[Any], ForestLeaves]:
-        """Fit one forest per round to tell training rows from synthetic rows of the previous round's forest.
-
-        Returns the trees and leaves of the forest whose synthetic rows are hardest to tell from training rows.
-        """
+        """Return the trees and leaves of the forest whose samples are hardest to distinguish from training rows."""
         synthetic = context.numpy.permuted(rows, axis=0)
         best: tuple[float, list[Any], ForestLeaves] | None = None
         drawn_from = None
@@ -175,7 +170,6 @@ class ARF(Generator):
         return best[1], best[2]
 
     def _forest(self, real: NDArray[np.float32], synthetic: NDArray[np.float32], seed: int) -> RandomForestClassifier:
-        """Train a random forest to tell real rows from synthetic rows."""
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -210,7 +204,7 @@ class ARF(Generator):
         self._low, self._high = self._leaves.boxes(trees, values.shape[1])
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw a leaf for each requested row by its weight given the condition, then each column within the leaf."""
+        """Return rows with the requested conditions: draw a leaf for each row, and then values within the leaf."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         leaves = np.zeros(len(used), dtype=np.int64)
         for asked, rows in _groups(self._codes.encode(used)):
@@ -231,9 +225,9 @@ class ARF(Generator):
         return self._template.like(values, conditions, self._categories.decode(codes) if n_categories else None)
 
     def _weights(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the weight of each leaf given the requested condition, shape (L,).
+        """Return the weight of each leaf given the codes of the requested condition, shape (L,).
 
-        If no leaf contains all requested values, the leaves that contain most of them are used.
+        If no leaf contains all requested values, leaves with more of these values have far larger weights.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
         weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)
@@ -256,7 +250,7 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace each category by a random one of V, with probability α V / (n + α V) in a leaf of n rows."""
+        """Replace a category by a random one of V categories with probability α V / (n + α V), for n rows in a leaf."""
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)

@@ -1,4 +1,4 @@
-"""Control `batch-leaker`: an embedding that contains the batch, which scores of batch removal must detect."""
+"""Control `batch-leaker`: an embedding that contains the batch. Scores of batch removal must detect this fault."""
 
 from __future__ import annotations
 

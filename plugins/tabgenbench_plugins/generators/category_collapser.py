@@ -1,4 +1,4 @@
-"""Planted failure `category-collapser`: training rows whose rarest categories are replaced by the most frequent one."""
+"""Planted failure `category-collapser`: training rows in which the most frequent category replaces rare ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SHARE = 0.1
 class CategoryCollapser(Planted):
     """Returns training rows in which the rarest categories of each feature are replaced by its most frequent category.
 
-    The rarest category is always replaced. Further rare categories are replaced as long as all replaced categories
-    together have at most a tenth of the training rows. The columns that mark missing values of numeric features are
-    copied unchanged.
+    The rarest category is always replaced. Further rare categories are replaced if all replaced categories together
+    have at most a tenth of the training rows. The columns that mark missing values of numeric features are copied
+    unchanged.
     """
 
     name = "category-collapser"

@@ -21,11 +21,10 @@ class ConditionGaussian(Generator):
     A category is drawn by its frequency in the condition, even if the condition has few rows. Mean and variance of a
     numeric feature are computed without missing values.
 
-    Features are uncorrelated within a condition, so this control shows which score values are possible with correct
-    means and variances but without correlations. Variances are unbiased (divided by n - 1 in each condition). A
-    condition with fewer than ``min_rows`` training rows keeps its own mean, even if it has a single row, but uses the
-    variance pooled over all conditions. A condition without training rows is replaced by the most similar condition
-    that has training rows.
+    This control shows which scores a model can reach with correct means and variances but without correlations within
+    conditions. Variances are unbiased (divided by n - 1 in each condition). A condition with fewer than ``min_rows``
+    training rows keeps its own mean, even if it has a single row, but uses the variance pooled over all conditions. A
+    condition without training rows is replaced by the most similar condition that has training rows.
     """
 
     name = "condition-gaussian"
@@ -66,7 +65,6 @@ class ConditionGaussian(Generator):
     def _standard_deviations(
         self, values: NDArray[np.float32], present: NDArray[np.bool_] | None
     ) -> NDArray[np.float32]:
-        """Return the standard deviation of each feature in each condition, shape (K, n_features)."""
         groups = [self._conditions.rows(k) for k in range(len(self._means))]
         squares = np.zeros(self._means.shape)
         for k, rows in enumerate(groups):

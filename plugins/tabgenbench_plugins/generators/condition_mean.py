@@ -12,15 +12,15 @@ __all__ = ["ConditionMean"]
 
 
 class ConditionMean(Generator):
-    """Returns the mean of the condition's training rows, the same row each time.
+    """Returns the mean of the condition's training rows as every sampled row.
 
-    A categorical feature gets its most frequent category in the condition; among equally frequent categories, the first
-    by name. The mean of a numeric feature is computed without missing values.
+    A categorical feature gets its most frequent category in the condition. Among equally frequent categories, the first
+    by name is used. The mean of a numeric feature is computed without missing values.
 
-    The control `condition-mean` shows which scores are possible with differences between conditions but without
-    variation within conditions. For this control, gamma (agreement of correlations) and the scores of log fold changes
-    are good, and all scores of variance are bad. For a condition with one training row, that row is returned. For a
-    condition without training rows, the mean of the most similar condition with training rows is returned.
+    This control shows which scores a model can reach with correct condition means but without variation within
+    conditions. For this control, gamma (agreement of correlations) and the scores of log fold changes are good, and all
+    scores of variance are bad. A condition with a single training row gets this row. A condition without training rows
+    gets the mean of the most similar condition with training rows.
     """
 
     name = "condition-mean"
@@ -40,7 +40,7 @@ class ConditionMean(Generator):
             self._modes[:, j] = self._conditions.category_counts(codes[:, j], n_values).argmax(axis=1)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return the mean row of the condition for each requested row."""
+        """Return, for each requested row, the mean of its condition."""
         asked = self._conditions.asked(conditions, context)
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:

@@ -26,16 +26,15 @@ POOLED = -1  # key of the covariance that is pooled over conditions
 class ConditionMVN(Generator):
     """Samples the condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of residuals within conditions.
 
-    A deep model should score better than this linear model. Subtracting each condition's mean removes one degree of
-    freedom per condition. Sums of squares and products are divided by the remaining degrees of freedom, so that sampled
-    rows have the variance of the training rows. A condition with one training row uses that row as its mean and adds
-    nothing to the covariance. A condition without training rows is replaced by the most similar condition that has
-    training rows.
+    A deep model should score better than this linear model. Sums of squares and products are divided by the degrees of
+    freedom (rows minus conditions), so that sampled rows have the variance of the training rows. A condition with one
+    training row uses that row as its mean and adds nothing to the covariance. A condition without training rows is
+    replaced by the most similar condition that has training rows.
 
-    Categorical features are represented by latent Gaussian scores, which share one covariance with the numeric
-    features. Thresholds turn a latent score into a category; these thresholds are computed from the frequencies of
-    categories in the condition, even if the condition has few rows. Module `parts.latent` explains the mathematics of
-    latent scores. Statistics of a numeric feature are computed without missing values.
+    A categorical feature is represented by latent Gaussian scores (see `parts.latent`), which share one covariance with
+    the numeric features. Thresholds turn latent scores into categories. The thresholds are computed from the
+    frequencies of categories in the condition, even if the condition has few rows. Statistics of a numeric feature are
+    computed without missing values.
     """
 
     name = "condition-mvn"
@@ -62,10 +61,7 @@ class ConditionMVN(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes.
-
-        The estimate includes rows, residuals, two copies of the factor of the covariance, and a matrix product.
-        """
+        """Return the memory needed in bytes."""
         smaller = min(n_rows, n_features)
         n_categories = len(schema.categorical_features)
         latent = 160 * n_rows * n_categories  # 5 scores a column: two bounds each, and the copies of a feature

@@ -24,16 +24,15 @@ Floats = NDArray[np.float64]
 class ConditionNB(Generator):
     """Samples the count of each gene independently from the gene's negative binomial distribution in the condition.
 
-    The count of gene g in a cell with library size L and condition k has mean L f_kg and variance
-    L f_kg + a_kg (L f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all
-    counts of the condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative
-    estimate of a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of
-    a random training cell of the condition.
+    The count of gene g in a cell with library size L and condition k has mean L f_kg and variance L f_kg + a_kg (L
+    f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all counts of the
+    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative estimate of
+    a_kg is replaced by 0, which gives a Poisson distribution. Each sampled cell gets the library size of a random
+    training cell of the condition.
 
     A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
-    A condition without training cells is replaced by the most similar condition that has training cells. Genes are
-    independent given the condition and the library size, so a model that learns dependences between genes should score
-    better.
+    A condition without training cells is replaced by the most similar condition that has training cells. Because this
+    control samples genes independently, a model that learns dependences between genes should score better.
     """
 
     name = "condition-nb"
@@ -86,7 +85,7 @@ class ConditionNB(Generator):
         return self._template.like(sparse.vstack([empty, *blocks], format="csr"), conditions)
 
     def _draw(self, asked: NDArray[np.int64], library: Floats, rng: np.random.Generator) -> Any:
-        """Sample the counts of a block of cells as Poisson counts whose rates are gamma distributed."""
+        """Sample negative binomial counts of some cells, as Poisson counts with gamma-distributed rates."""
         rate = self._shares[asked] * library[:, None]
         dispersion = self._dispersion[asked]
         varies = dispersion > 0
@@ -96,10 +95,9 @@ class ConditionNB(Generator):
 
 
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return three numbers per gene.
+    """Return each gene's share f of all counts, and the gene's two sums for the estimate of the dispersion.
 
-    The three numbers of a gene are its share f of all counts, and the sums over cells of (count - L f)^2 - L f and of
-    (L f)^2, where L is the library size.
+    These are the sums over cells of (count - L f)^2 - L f and of (L f)^2, where L is the library size.
     """
     total = _sums(counts, axis=0)
     share = total / max(library.sum(), 1.0)

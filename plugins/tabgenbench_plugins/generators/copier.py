@@ -16,11 +16,10 @@ NOISE = 0.01
 
 
 class Copier(Planted):
-    """Returns training rows plus noise in each numeric feature, with 0.01 times the feature's standard deviation.
+    """Returns training rows plus noise with 0.01 times the standard deviation of each numeric feature.
 
-    Categories are copied. After noise is added, features of whole numbers are rounded, which usually restores the
-    training row's value. Scores of fidelity and structure rate the copies like real rows; a privacy score must detect
-    the copies.
+    Categories are copied. Noisy features of whole numbers are rounded and usually have the training row's value again.
+    Scores of fidelity and structure rate the copies like real rows; a privacy score must detect the copies.
     """
 
     name = "copier"

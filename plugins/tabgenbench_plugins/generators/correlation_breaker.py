@@ -15,8 +15,8 @@ __all__ = ["CorrelationBreaker"]
 class CorrelationBreaker(Planted):
     """Returns training rows in which each feature is permuted independently over the rows of a condition.
 
-    Each feature keeps its distribution within the condition. Features remain correlated only through differences
-    between the conditions' means. A numeric feature and the column that marks its missing values are permuted together.
+    Each feature keeps its distribution within the condition. Only differences between the conditions' means still cause
+    correlations. A numeric feature and the column that marks its missing values are permuted together.
     """
 
     name = "correlation-breaker"

@@ -2,11 +2,11 @@
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
 are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
-encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the mode. Each discrete
-value is encoded as a one-hot code. The discrete columns are the condition (all condition columns combined) and the
-categorical features. The generator receives noise and a value of one discrete column. In training, each discrete column
-is chosen equally often, and a value of the column with probability proportional to the logarithm of its frequency. The
-critic gives one score to ten rows together.
+encoded by the one-hot code of its mode, one of up to ten components of a Gaussian mixture, and by a scalar for the
+position within the mode. Each discrete value is encoded as a one-hot code. The discrete columns are the condition (all
+condition columns combined) and the categorical features. The generator receives noise and a value of one discrete
+column. In training, each discrete column is chosen equally often. A value of the column is then drawn with probability
+proportional to the logarithm of its frequency. The critic gives one score to each group of ten rows.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
@@ -43,10 +43,10 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    In sampling, as in training and in the package `ctgan`, the network gets values of discrete columns that are drawn
-    by log frequency. Rare categories are therefore more frequent in samples than in training rows. Batch norm uses the
-    statistics of each batch, also when sampling. Generated rows that have a requested condition are kept. If a
-    requested condition still lacks rows, further batches are generated for this condition.
+    As in the package `ctgan`, values of discrete columns are drawn by log frequency not only in training but also in
+    sampling. Rare categories are therefore more frequent in samples than in training rows. Batch norm always uses the
+    statistics of the current batch. Generated rows that have a requested condition are kept. If a requested condition
+    still lacks rows, further batches are generated for this condition.
     """
 
     name = "ctgan"
@@ -85,12 +85,7 @@ class CTGAN(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return the memory in bytes of weights (with gradients and Adam's moments), rows, and temporaries of a step.
-
-        The largest part is the critic's first layer: four arrays of pac x (width + n_codes) x (first width of the
-        critic) numbers. The critic's input is a row followed by the one-hot code of the requested value, so discrete
-        columns count twice.
-        """
+        """Return the memory in bytes of the weights (with gradients and Adam's moments), rows and temporary arrays."""
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
         inputs = [config.embedding_dim + n_codes]
@@ -103,7 +98,7 @@ class CTGAN(TabularGenerator):
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train generator and critic; report their losses and the gradient penalty after each epoch."""
+        """Train generator and critic; report both losses and the gradient penalty after each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
         from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
         from tabgenbench_plugins.generators.parts.tabular.training import (

@@ -2,10 +2,10 @@
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, batch size, learning
-rate, widths, latent size, batch norm and the loss MSE + KL. Choices of this project, which the paper does not state:
-Linear - batch norm - ReLU in each hidden layer, linear heads, the prior N(0, I), and the loss below. The squared error
-is summed over features, as in a Gaussian log-likelihood with variance 1. A mean over features would multiply the
-relative weight of the KL term by half the number of features, and the latent code would collapse.
+rate, widths, latent size, use of batch norm, and the loss MSE + KL. The paper does not state the following choices:
+each hidden layer is Linear - batch norm - ReLU, the heads are linear, the prior is N(0, I), and the loss is the one
+below. The squared error is summed over features, as in a Gaussian log-likelihood with variance 1. A mean over features
+would multiply the relative weight of the KL term by half the number of features, and the latent code would collapse.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -71,13 +71,13 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # widt
 class CVAE(Generator):
     """Trains `ConditionalVAE`, and samples rows by decoding latent codes drawn from the prior.
 
-    A sampled row is the mean that the decoder returns. Because a mean has no noise, the variance of sampled rows within
-    a condition is too small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``,
-    latent codes are drawn from a distribution fitted to the codes of the condition's training rows
-    (`parts.aggregated_prior`). All conditions share the network, so a condition with few training rows needs no special
-    rule. The model can sample a new combination of condition values if each value occurs in training rows. A condition
-    with a value that no training row has is replaced by the most similar condition of the training rows. Categories are
-    drawn from the softmax of their logits.
+    A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
+    small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``, latent codes are
+    drawn from a distribution fitted to the codes of the condition's training rows (`parts.aggregated_prior`). All
+    conditions share the network, so a condition with few training rows needs no special rule. The model can sample a
+    new combination of condition values if each value occurs in training rows. A condition with a value that no training
+    row has is replaced by the most similar condition of the training rows. Categories are drawn from the softmax of
+    their logits.
     """
 
     name = "cvae"
@@ -145,10 +145,11 @@ class CVAE(Generator):
             raise Unsupported(f"generator 'cvae': {n_rows} training rows, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: weights with gradients, moments and a copy; rows; activations of a batch.
+        """Return the memory in bytes that weights, gradients, Adam's moments, rows and activations need.
 
-        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
-        memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
+        The estimate assumes 32 values per condition column and categorical feature, two copies of the weights, and two
+        copies of the rows (in main memory and on the device). The memory of imported libraries, about 0.3 GB, is not
+        included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
@@ -162,7 +163,7 @@ class CVAE(Generator):
         return 4 * (5 * parameters + 2 * n_rows * n_features + max(activations, without_gradient))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report the losses of training rows and validation rows after each epoch."""
+        """Minimise the loss with Adam; report training and validation losses after each epoch."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -239,7 +240,7 @@ class CVAE(Generator):
     ) -> torch.Tensor:
         """Train one epoch, with one optimisation step per batch.
 
-        Return the mean reconstruction term and the mean KL term over rows, shape (2,), on the device.
+        Return the means over rows of the reconstruction term and of the KL term, shape (2,).
         """
         import torch
 

@@ -1,8 +1,9 @@
 """The CVAE with model selection on validation rows, as in the paper of the CVAE.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
-Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275: a grid of four learning rates and two, three or four hidden
-layers. The models of the grid are trained on the training rows and compared by their loss on validation rows.
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper uses a grid of four learning rates and two, three or
+four hidden layers. The models of the grid are trained on the training rows and compared by their loss on validation
+rows.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ class Trial(NamedTuple):
 class CVAESelected(Generator):
     """The CVAE with the lowest validation loss on a grid of learning rates and depths.
 
-    All models of the grid are trained with the same seed. The selected model is identical, bit for bit, to `cvae` with
-    the same settings and seed. The losses of all models are recorded as notes. One model is trained for each
-    combination of learning rate and depth. A model whose loss is not finite cannot be selected.
+    One model is trained for each combination of learning rate and depth, always with the same seed. The selected model
+    is identical, bit for bit, to `cvae` with the same settings and seed. The losses of all models are recorded as
+    notes. A model whose loss is not finite cannot be selected.
     """
 
     name = "cvae-selected"
@@ -101,7 +102,7 @@ class CVAESelected(Generator):
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: twice the largest model, for the best one and the one in training."""
+        """Return the memory needed in bytes: twice the memory of the largest model, because two models are kept."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -115,9 +116,7 @@ class CVAESelected(Generator):
         return CVAE(CVAE.Config.model_validate({**same, **options, "epochs": epochs}))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train a model for each setting of the grid, record the validation losses and keep the best model.
-
-        Report progress over the grid.
+        """Train a model for each setting of the grid, report their losses and keep the best model.
 
         Raises:
             ConfigError: no validation row has a condition of the training rows, or the loss of every model diverged.
@@ -191,7 +190,6 @@ class CVAESelected(Generator):
 
 
 def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitContext:
-    """Return the context for training one model of the grid, with the same seed, device, rows and deadline."""
     return FitContext(
         device=context.device,
         seed=context.seed,
@@ -202,7 +200,7 @@ def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitCon
 
 
 def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> Callable[[Progress], None]:
-    """Return a callback that counts epochs over the whole grid and reports each model's validation loss by name."""
+    """Return a function that counts epochs over the whole grid and reports each model's validation loss."""
 
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)

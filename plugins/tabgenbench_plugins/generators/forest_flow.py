@@ -1,4 +1,4 @@
-"""Flow matching with boosted trees in place of a network; fitted by the package ForestDiffusion.
+"""Flow matching with boosted trees in place of a network, fitted by the package ForestDiffusion.
 
 Jolicoeur-Martineau, Fatras & Kachman, "Generating and imputing tabular data via diffusion and flow-based
 gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolicoeur-martineau24a.html; package
@@ -13,11 +13,11 @@ gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolico
 
 A categorical feature with V values gives V - 1 one-hot columns. As in the package, the sampled category is the one with
 the largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
-columns itself, because the package confuses features whose positions have digits in common, such as 1 and 11.
+columns itself, because the package confuses features with positions such as 1 and 11, which have digits in common.
 
 Cost. The model consists of T p boosted ensembles: one for each noise level and column. The time to fit a tree is
-proportional to the number of columns. The time per column has one part for the split search and one part for the n K
-rows:
+proportional to the number of input columns, p + q. In the last factor, the first term is for the split search and the
+second term for the n K noisy rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -98,7 +98,7 @@ class ForestFlow(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: noisy rows with targets and gradients, and all trees.
+        """Return the memory in bytes that noisy rows (with targets and gradients) and all trees need.
 
         Each categorical feature counts as one column.
 
@@ -112,7 +112,6 @@ class ForestFlow(Generator):
         return noisy + NODE_BYTES * self.config.levels * self.config.trees * n_columns * nodes
 
     def _check_time(self, n_rows: int, n_columns: int, n_conditions: int) -> None:
-        """Raise `Unsupported` if training on these columns would take longer than `max_hours`."""
         noisy_rows = n_rows * self.config.duplicates
         ensembles = self.config.levels * n_columns
         per_column = SPLIT_SECONDS * 2.0 ** (self.config.depth - DEPTH) + ROW_SECONDS * noisy_rows
@@ -155,7 +154,6 @@ class ForestFlow(Generator):
         return np.delete(codes, np.cumsum(sizes) - sizes, axis=1)
 
     def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
-        """Train the ForestDiffusion model on encoded rows and return it."""
         from ForestDiffusion import ForestDiffusionModel
 
         config = self.config
@@ -190,7 +188,7 @@ class ForestFlow(Generator):
             )
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Integrate the flow from noise to a row for each requested row, given the row's condition."""
+        """Return a row for each requested condition by integrating the flow from noise."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         if self._is_constant or not len(used):
             rows = np.repeat(self._first, len(used), axis=0)
@@ -217,7 +215,7 @@ class ForestFlow(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values with each missing value replaced by a random value of the same feature."""
+    """Return the numeric features, with a random value of the same feature for each missing value."""
     values, present = np.array(train.dense()), train.present()
     if present is None:
         return values

@@ -1,4 +1,4 @@
-"""Gaussian copula, fitted by the package sdv: one distribution per column, joined by a correlation matrix.
+"""Gaussian copula, fitted by the package sdv: a distribution for each column, and one correlation matrix.
 
 Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 10.1109/DSAA.2016.49; package ``sdv``.
 
@@ -8,18 +8,16 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
     F_j distribution of column j   R correlations of the z   Φ standard normal distribution function
     n rows   p features   k condition columns
 
-The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
-length is the frequency of the category, in the order in which the categories first appear. A category is encoded as a
-uniform random number from its interval. A sampled number is decoded as the category whose interval contains it. Because
-a category is encoded as one number, the effect of a condition and the dependence between categories are
-one-dimensional, even with many categories. This restriction to one dimension is the main limitation of the model. The
-numbers that encode a categorical feature are uniform, so a uniform distribution is fitted to them. The numbers that
-encode a condition are fitted with the distribution of the option ``distribution``.
+The package encodes a condition or a categorical feature as one number. Each category has an interval of [0, 1], whose
+length is the category's relative frequency. A category is encoded as a uniform random number from its interval. A
+sampled number is decoded as the category whose interval contains it. Because a category is only one number, the effect
+of a condition and the dependence between categories are one-dimensional. This is the main limitation of the model. A
+uniform distribution is fitted to the numbers of a categorical feature, and the distribution of the option
+``distribution`` to the numbers of a condition.
 
-The package fits the model. Sampling uses the formulas above, not the package. The package's `sample_from_conditions`
-processes one condition and one column at a time, which takes 2 seconds per condition with 1,000 columns. In this
-module, sampling all rows takes less than one second. Within the interval of a category, the package draws one random
-number for all rows of a condition; this module draws a new number for each row.
+The package fits the model, but this module samples with the formulas above. The package's `sample_from_conditions`
+processes one condition and one column at a time and takes 2 seconds per condition for 1,000 columns; this module takes
+less than one second for all rows.
 """
 
 from __future__ import annotations
@@ -58,11 +56,11 @@ MAX_FEATURES = 4000  # for p columns, the package takes time p², the eigenvecto
 class GaussianCopula(Generator):
     """A Gaussian copula of conditions and features, sampled given the conditions.
 
-    The model is fitted on the evaluation scale, the scale on which metrics compare rows. This scale is logarithmic if
-    the dataset requests it. None of the available distributions fits raw expression values, which span ten orders of
-    magnitude. Every sampled row has exactly the requested condition. Rare conditions can be sampled like frequent ones,
-    because all conditions share one correlation matrix. Values are not rounded. For training, each missing value is
-    replaced by a random value of the same feature, which keeps the feature's distribution.
+    The model is fitted on the evaluation scale, on which metrics compare rows and which may be logarithmic. None of the
+    available distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has
+    exactly the requested condition. Rare conditions can be sampled like frequent ones, because all conditions share one
+    correlation matrix. Values are not rounded. For training, each missing value is replaced by a random value of the
+    same feature.
     """
 
     name = "gaussian-copula"
@@ -102,12 +100,12 @@ class GaussianCopula(Generator):
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: eight float64 correlation matrices, and twelve copies of the rows."""
+        """Return the memory needed in bytes."""
         columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit the distribution of each column and the correlations with sdv, and keep what sampling needs."""
+        """Fit the distribution of each column and the correlations with sdv."""
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
@@ -142,7 +140,7 @@ class GaussianCopula(Generator):
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw normal scores of the features given the condition of each row, and transform the scores into values."""
+        """Return rows: normal scores are drawn given each row's condition and transformed into values."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -160,7 +158,7 @@ class GaussianCopula(Generator):
         return self._template.like(values, conditions, self._categories(quantiles[:, len(self._margins) :]))
 
     def _categories(self, quantiles: NDArray[np.float64]) -> pd.DataFrame | None:
-        """Return the categories whose intervals contain these quantiles, shape (n, q)."""
+        """Return the categories that correspond to these quantiles, shape (n, number of categorical features)."""
         if not self._category_margins:
             return None
         found: dict[str, pd.Categorical] = {}
@@ -175,7 +173,7 @@ class GaussianCopula(Generator):
         return pd.DataFrame(found)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return normal scores of conditions, shape (n, k), from uniform draws within each category's interval."""
+        """Return normal scores of conditions, shape (n, k), from random numbers in each category's interval."""
         from scipy.special import ndtri
 
         scores = np.empty(conditions.shape)
@@ -187,7 +185,7 @@ class GaussianCopula(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values with each missing value replaced by a random value of the same feature."""
+    """Return the numeric features, with a random value of the same feature for each missing value."""
     present = train.present()
     if present is None:
         return train.dense()
@@ -199,7 +197,7 @@ def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float
 
 
 def _frame(train: Table, values: NDArray[np.float32]) -> pd.DataFrame:
-    """Return conditions, numeric and categorical features as a data frame for the package, with unique column names."""
+    """Return conditions and features as one data frame with unique column names."""
     parts = []
     for prefix, part in (
         ("c", train.conditions),
@@ -252,8 +250,9 @@ def _guarded(seed: int) -> Iterator[None]:
 def _conditional(correlation: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the regression of features on conditions: slopes, shape (p, k), and a root of the residual covariance.
 
-    The covariance is singular if there are fewer rows than features, so its root is computed from eigenvectors, and
-    eigenvalues below 0 (rounding) count as 0. The symmetric root does not depend on the signs of the eigenvectors.
+    With fewer rows than features, the covariance is singular. Its root is therefore computed from eigenvectors, and
+    negative eigenvalues (rounding errors) are set to 0. The symmetric root does not depend on the signs of the
+    eigenvectors.
 
     Args:
         correlation: correlation matrix of the condition columns and, after them, the features, shape (k + p, k + p).

@@ -1,23 +1,23 @@
-"""Hierarchical factors: condition means, shrunk covariances of few factors, and empirical marginal distributions.
+"""Hierarchical factors: condition means, covariances of few factors, and empirical marginal distributions.
 
-The model was developed in this project and has no neural network. A row of condition c is sampled by the following
-formula, and its values are then mapped to the marginal distributions of the condition's training rows (step 4):
+The model was developed in this project and has no neural network. A row x of condition c is sampled as follows; step 4
+then changes the marginal distributions:
 
     x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F)
 
 1. μ_c is the mean of the condition's training rows.
 2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance S_c towards the pooled covariance S_p. The
-   weight w_c is an empirical-Bayes estimate: near 1 if the condition has many rows and differs from the others
-   (`parts.hierarchical`).
-3. L_c has the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c: correlations that K factors do not
-   explain are dropped, variances are kept.
-4. If a condition has at least 8 rows, the model's quantiles of each feature are mapped to those of the condition's
-   training rows. If several training rows share the lowest value of a feature, no sampled value is lower
+   weight w_c is an empirical-Bayes estimate (`parts.hierarchical`). It is near 1 if the condition has many rows and its
+   covariance differs from that of other conditions.
+3. L_c contains the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c. All variances are kept, but only
+   the correlations that K factors explain.
+4. If a condition has at least 8 rows, the model's quantiles of each feature are mapped to the quantiles of the
+   condition's training rows. If several training rows share the lowest value of a feature, no sampled value is below it
    (`parts.margins`).
 
 In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); latent
-scores and numeric residuals have the joint covariance Σ_c. Thresholds, computed from the frequencies of categories in
-the condition, turn latent scores into categories.
+scores and numeric residuals have the joint covariance Σ_c. Thresholds turn latent scores into categories; they are
+computed from the frequencies of categories in the condition.
 
     F features   K factors
 """
@@ -48,8 +48,8 @@ POOLED = -1  # key of the pooled covariance, for conditions whose own covariance
 class HierarchicalFactors(Generator):
     """Samples each condition's mean plus noise of a factor model, with the marginal distributions of the training rows.
 
-    The number of factors limits what the model reveals about single training rows. With ``factors=none``, samples have
-    the whole covariance Σ_c, and an attack with means and covariances of synthetic rows recognises most training rows.
+    A small number of factors protects single training rows. With ``factors=none``, samples have the whole covariance
+    Σ_c, and an attacker recognises most training rows from the means and covariances of synthetic rows.
 
     Every sampled row has exactly the requested condition. A condition with fewer than four training rows uses the
     pooled covariance. A condition with a single training row uses this row as its mean. A condition without training
@@ -82,7 +82,7 @@ class HierarchicalFactors(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: six copies of the rows, quantiles, a Gram matrix, and factor loadings.
+        """Return the memory in bytes that six copies of the rows, quantiles, a Gram matrix and loadings need.
 
         The estimate assumes 32 values per condition column and 5 latent scores per categorical feature.
         """

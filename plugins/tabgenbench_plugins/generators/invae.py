@@ -1,8 +1,8 @@
-"""inVAE: cells from two blocks of latents, biology (invariant) and batch (spurious), with learned conditional priors.
+"""inVAE: single cells from two groups (blocks) of latent variables, with learned conditional priors.
 
-Written for this project from the mathematics of FinVAE and NFinVAE in Aliee et al., "Conditionally invariant
-representation learning for disentangling cellular heterogeneity", 2023, https://arxiv.org/abs/2307.00558; no code was
-copied.
+The invariant block z_inv represents biology, and the spurious block z_spur the batch. This implementation follows the
+mathematics of FinVAE and NFinVAE and uses no code of the authors: Aliee et al., "Conditionally invariant representation
+learning for disentangling cellular heterogeneity", 2023, https://arxiv.org/abs/2307.00558.
 
     z_inv ~ p(z_inv | b)     b: condition columns, such as cell type and disease
     z_spur ~ p(z_spur | s)   s: the batch column, such as donor
@@ -11,14 +11,14 @@ copied.
     loss = -log p(x | z, L) + beta · KL(q(z_inv, z_spur | x, b, s) ‖ p(z_inv | b) p(z_spur | s))
            + tc · TC(z_inv; z_spur) + covariate_penalty · [Σ corr²(z_inv, s | b) + Σ corr²(z_spur, b | s)]
 
-L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
-q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
-of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of two variables: a posterior mean
-(or the product of two centred posterior means), and a one-hot code of s minus its mean among the cells with equal b.
-The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
-(`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
-(`parts.exponential_prior`), and the loss of score matching is added. At the end, decoder and priors are trained alone,
-with a fixed encoder (`parts.last_epochs`), also an addition of this project.
+L is the library size of the cell; a sampled cell gets the library size of a random training cell of the condition. q is
+a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot codes of b and s. TC is the mutual
+information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of a
+posterior mean (or the product of two centred posterior means) with a one-hot code of s minus its mean among cells with
+equal b. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`). With ``prior=exponential``, the
+prior of z_inv is a general exponential family (`parts.exponential_prior`), and the loss of score matching is added. In
+the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared
+correlations and the last epochs are additions of this project.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss
 class InVAE(Generator):
     """Trains the model `TwoBlocks`, and samples cells by decoding latents drawn from its priors.
 
-    The batch and the library size of a sampled cell are those of a random training cell of its condition. The mean of
-    the invariant block's prior is linear in the condition columns, so the model can sample a new combination of known
-    condition values: the effects of its values are added. Cells of a new combination get batches and library sizes of
-    the most similar known condition.
+    A sampled cell gets the batch and the library size of a random training cell of its condition. The prior mean of the
+    invariant block is linear in the condition columns: the effects of single values are added. The model can therefore
+    sample a new combination of values that occur in training. Cells of a new combination get batches and library sizes
+    of the most similar condition with training cells.
     """
 
     name = "invae"
@@ -169,10 +169,10 @@ class InVAE(Generator):
             raise Unsupported(f"invae: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: parameters with gradients and moments, activations, one-hot codes.
+        """Return the memory in bytes that parameters, gradients, moments, activations and one-hot codes need.
 
-        The estimate assumes 32 values per covariate column. The sparse counts of the table and the libraries, about 0.3
-        GB, are not included.
+        The estimate assumes 32 values per covariate column. The sparse counts of the table and the imported packages
+        (about 0.3 GB) are not included.
         """
         config, n_columns = self.config, 32 * (len(schema.conditions) + 1)
         n_latent = config.latent_invariant + config.latent_spurious
@@ -189,7 +189,7 @@ class InVAE(Generator):
         return self.config.batch_size or (256 if n_rows >= SMALL else 128)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report each term of the loss after each epoch (see `parts.last_epochs`, too).
+        """Minimise the loss with Adam, and report each term of the loss after each epoch.
 
         Validation cells are not used.
         """
@@ -282,7 +282,7 @@ class InVAE(Generator):
         )
 
     def _chunks(self, n_rows: int) -> Iterator[slice]:
-        """Yield the rows whose counts are dense at once."""
+        """Yield ranges of rows whose counts are made dense together."""
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         for start in range(0, n_rows, step):
             yield slice(start, min(start + step, n_rows))
@@ -319,20 +319,18 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _offset(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the offset of each row's combination of condition values, which is 0 if no training cell has it."""
+        """Return the offset (see `parts.last_epochs`) for each row's conditions; 0 if no training cell has them."""
         at = pd.Index(self._pool.conditions.labels).get_indexer(condition_labels(conditions))
         offsets: NDArray[np.float32] = np.vstack([self._offsets, np.zeros_like(self._offsets[:1])])[at]
         return offsets
 
     def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
-        """Sample the counts of all cells, as a CSR matrix."""
         blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]
         for rows in self._chunks(len(z_NZ)):
             blocks.append(self._counts(z_NZ[rows], library[rows], rng))
         return sparse.vstack(blocks, format="csr")
 
     def _counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
-        """Sample negative binomial counts, as Poisson counts whose rates are gamma distributed."""
         f_NF, theta_F = self._model.proportions_and_dispersion(z_NZ)
         rate = library[:, None] * f_NF
         return sparse.csr_matrix(rng.poisson(rate * rng.gamma(theta_F, 1.0 / theta_F, rate.shape)), dtype=np.float32)
@@ -340,18 +338,19 @@ class InVAE(Generator):
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
         """Return the posterior means of both blocks of latents.
 
-        The encoder gets no covariates if the table has no conditions.
+        If the table has no conditions, the encoder gets no covariates (conditions and batch).
         """
         invariant, spurious = self.blocks(table, hide=None if table.schema.conditions else True)
         return {"invariant": invariant, "spurious": spurious}
 
     def blocks(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return posterior means: invariant block, shape (n_rows, latent_invariant), and spurious block.
+        """Return posterior means of the invariant block, shape (n_rows, latent_invariant), and the spurious block.
 
         Args:
             table: counts with the genes of the training cells.
-            hide: whether the encoder gets no covariates; by default, if training hid some (``mask`` above 0). A value
-                that no training cell has is hidden in any case.
+            hide: whether covariates (conditions and batch) are hidden from the encoder. By default, they are hidden if
+                ``mask`` is above 0, because training then hides some, too. A value that no training cell has is always
+                hidden.
         """
         import torch
 
@@ -374,10 +373,10 @@ class InVAE(Generator):
     def predict(self, table: Table, column: str) -> NDArray[np.str_]:
         """Return the most probable value of a condition column, by a logistic regression on the invariant block.
 
-        The regression is fitted on training cells, from whose encoder the covariates are hidden, as they are here.
+        The regression is fitted on training cells; covariates are hidden from the encoder in fit and prediction.
 
         Raises:
-            Unsupported: the column is none of the condition columns that are categories.
+            Unsupported: the column is not a categorical condition column.
         """
         if column not in self._probes:
             raise Unsupported(f"invae predicts {', '.join(self._probes) or 'no column'}, not {column!r}")
@@ -386,19 +385,18 @@ class InVAE(Generator):
     def shift(self, table: Table, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
 
-        The invariant block of a cell is its posterior mean, given its covariates, plus the prior mean of the new
-        condition minus that of the old one, with their offsets. The spurious block and the library size of the cell do
-        not change. The result assumes that a change of condition moves all cells with the same old condition by the
-        same vector.
+        The invariant block of a cell is shifted from its posterior mean by the difference between the prior means of
+        the new and the old condition (with their offsets). All cells with the same old and new condition are thus
+        assumed to move by the same vector. The spurious block and the library size do not change.
 
         Args:
-            table: cells with their conditions, with the genes of the training cells.
+            table: cells and their conditions, with the same genes as the training cells.
             conditions: the new conditions, one row for each cell, of values that training cells have.
             context: random numbers.
 
         Raises:
             Unsupported: the prior has no learned mean (``prior=exponential`` or ``prior_mean=zero``).
-            ConfigError: the rows are not as many as cells, or a value has no training cell.
+            ConfigError: the numbers of conditions and cells differ, or a condition value occurs in no training cell.
         """
         import torch
 
@@ -416,7 +414,7 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _known(self, conditions: pd.DataFrame, n_rows: int) -> pd.DataFrame:
-        """Return the condition columns as text, after checking that their values are known."""
+        """Return the condition columns as text; raise `ConfigError` for values that occur in no training cell."""
         if len(conditions) != n_rows:
             raise ConfigError(f"invae: shift() got {len(conditions)} conditions for {n_rows} cells, expected one each")
         frame = conditions.loc[:, list(self._biology.codes.columns)].astype(str)

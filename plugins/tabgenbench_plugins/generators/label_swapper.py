@@ -15,7 +15,7 @@ SHARE = 0.2
 
 
 class LabelSwapper(Planted):
-    """Returns training rows of the requested conditions, but permutes the conditions of a fifth of the rows.
+    """Returns training rows, a fifth of which have conditions that are permuted among them.
 
     Some of the chosen rows keep their condition by chance. Scores that use features without conditions cannot detect
     this fault.

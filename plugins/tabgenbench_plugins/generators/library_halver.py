@@ -1,4 +1,4 @@
-"""Planted failure `library-halver`: counts of cells with half the library size."""
+"""Planted failure `library-halver`: cells with half of their counts."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ SHARE = 10
 class ModeDropper(Planted):
     """Returns training rows without a tenth of the conditions, or without the rows at one end of a principal component.
 
-    With at least ten conditions in the training rows, a tenth of the conditions, chosen at random, is missing: rows of
-    the other conditions take their places. With fewer conditions, a tenth of the rows of each condition is missing: the
-    rows that lie furthest along the first principal component of the features (categories as indicators, each column
-    with unit variance, means of conditions removed). The number of missing rows is rounded, so no row of a condition
-    with five rows or fewer is missing.
+    With at least ten conditions, a random tenth of the conditions is missing, and rows of other conditions take their
+    places. With fewer conditions, a tenth of the rows of each condition is missing: the rows with the largest values of
+    the first principal component. For this component, categories are coded as indicators, the means of conditions are
+    subtracted, and each column is scaled to unit variance. The number of missing rows is rounded, so a condition with
+    at most five rows keeps them all.
     """
 
     name = "mode-dropper"

@@ -1,4 +1,4 @@
-"""Control `over-corrector`: an embedding from which differences between conditions are removed, a planted failure."""
+"""Planted failure `over-corrector`: an embedding from which differences between conditions are removed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["OverCorrector"]
 class OverCorrector(PCA):
     """Embeds rows as `pca` does, and removes the directions in which the values of one condition column differ.
 
-    Each direction is the mean of the training rows with one value of the column minus the mean over all values, within
-    one combination of the other condition columns. The components are projected on the space orthogonal to these
-    directions. Scores that compare only types and batches do not detect that differences between conditions are lost.
+    Within each combination of the other condition columns, a direction is the mean of the training rows with one value
+    of the column minus the mean of all rows. The components are projected on the space orthogonal to these directions.
+    Scores that compare only types and batches cannot detect this loss.
     """
 
     name = "over-corrector"

@@ -1,4 +1,4 @@
-"""Control `pca`: principal components of the training rows as an embedding."""
+"""Control `pca` (a baseline): principal components of the training rows as an embedding."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class PCA(EmbeddingModel):
     """Embeds rows by the principal components of the training rows.
 
     Components are computed on the evaluation scale, on which metrics compare rows. For counts of cells, this scale is
-    standardised log1p(counts per 10,000); the library size is not used. Differences between batches are not removed, so
-    a method of batch integration must remove them better than this control.
+    standardised log1p(counts per 10,000), and the column of library sizes is not used. Differences between batches are
+    not removed, so a method of batch integration should remove more of them than this control.
     """
 
     name = "pca"

@@ -1,4 +1,4 @@
-"""Control `random`: an embedding of random noise."""
+"""Control `random` (a baseline): random noise as an embedding."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["RandomEmbedding"]
 class RandomEmbedding(EmbeddingModel):
     """Embeds each row as Gaussian noise that does not depend on the row.
 
-    Noise mixes batches perfectly and contains no biology. The control `random` shows the lowest expected scores of
-    biology, and that a good score of batch removal alone is meaningless.
+    Noise mixes batches perfectly, so this control has good scores of batch removal although it contains no biological
+    information. Its scores of biological information are the lowest that can be expected.
     """
 
     name = "random"

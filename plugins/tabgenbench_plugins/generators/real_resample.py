@@ -1,4 +1,4 @@
-"""Control `real-resample`: training rows of the condition, unchanged."""
+"""Control `real-resample` (a baseline): unchanged training rows of the requested condition."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    The scores of this control are those of real rows compared with other real rows. Copied rows keep all categories and
-    missing values. Only privacy scores (membership inference and nearest records) detect that the rows are copies. If
-    more rows of a condition are requested than the training rows contain, rows are repeated. For a condition without
-    training rows, rows of the nearest condition with training rows are returned.
+    The scores of this control show how similar real rows are to other real rows. Only privacy scores (membership
+    inference and nearest records) detect that the rows are copies. If more rows of a condition are requested than the
+    training rows contain, rows are repeated. For a condition without training rows, rows of the most similar training
+    condition are returned.
     """
 
     name = "real-resample"

@@ -19,7 +19,7 @@ class Rounder(Planted):
     """Returns training rows; each numeric value is rounded to the mean plus a multiple of 0.5 standard deviations.
 
     Rounding hardly changes means, standard deviations and correlations, but it changes the shapes of the distributions.
-    Afterwards, TabGenBench rounds features of whole numbers to whole numbers.
+    TabGenBench then rounds features that contain only whole numbers to whole numbers.
     """
 
     name = "rounder"

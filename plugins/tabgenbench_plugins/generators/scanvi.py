@@ -7,7 +7,7 @@ data with deep generative models", Molecular Systems Biology 17, 2021, https://d
     y label,   u ~ N(0, I),   z | y, u ~ N(m(u, y), diag v(u, y)),   x as in scVI given z, batch and other conditions
     q(y | z): a classifier, trained with the labels of the training cells
 
-An scVI model is trained first, and its weights initialise scANVI, as the package recommends.
+As the package recommends, an scVI model is trained first, and scANVI starts with its weights.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ __all__ = ["SCANVI"]
 class SCANVI(SCVI):
     """Trains scVI, then scANVI with one condition column as label; the other condition columns are covariates.
 
-    The label determines the prior of a sampled cell's latent code z; the other conditions are inputs of the decoder.
-    `predict` returns the most probable label according to the classifier. The embedding keeps differences between
-    labels. With ``covariates=batch``, the decoder gets no conditions, so the embedding also keeps differences between
-    the other conditions.
+    The label determines the prior of the latent code z; the other conditions are inputs of the decoder. Therefore the
+    embedding contains differences between labels. With ``covariates=batch``, the decoder gets no conditions, so the
+    embedding also contains differences between the other conditions.
     """
 
     name = "scanvi"

@@ -5,13 +5,12 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
 
     z ~ N(0, I),   f = softmax(decoder(z, s, b)),   x_g ~ NB(mean L f_g, dispersion theta_g), or zero-inflated
 
-    s batch   b condition columns   L library size: observed in training, in sampling that of a random training cell
+    s batch   b condition columns   L library size: of the cell in training, of a random training cell in sampling
 
-The package trains the model. The package has no method that samples without an input cell, so this module draws z and L
+The package trains the model, but has no method that samples without an input cell. Therefore this module draws z and L
 and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions
-start near 1. From these initial values, Adam needs thousands of steps to reach the low means of rare genes and the
-small variances of most genes. With ``start=data``, the initial bias and dispersions are estimated from the training
-cells.
+start near 1, and Adam needs thousands of steps to reach the low means of rare genes and the small variances of most
+genes. With ``start=data``, the initial bias and dispersions are estimated from the training cells.
 """
 
 from __future__ import annotations
@@ -86,9 +85,9 @@ class ScviOptions(Options):
 class SCVI(Generator):
     """Trains the scVI model of scvi-tools with condition columns as categorical covariates; samples from its prior.
 
-    Batch and library size of a sampled cell are those of a random training cell of its condition. The decoder can
-    combine condition values that no training cell has together; cells of a new combination get batches and library
-    sizes of the most similar known condition.
+    A sampled cell gets the batch and the library size of a random training cell of its condition. The decoder also
+    accepts new combinations of condition values; their cells get batches and library sizes of the most similar training
+    condition.
 
     With ``covariates=batch``, the model can embed cells but not sample them for a condition, so `sample` raises
     `Unsupported`.
@@ -120,7 +119,7 @@ class SCVI(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: parameters with gradients and moments, and the activations of a step.
 
-        The sparse counts of the table and the libraries, about 0.6 GB, are not included.
+        The sparse counts of the table and the memory of imported libraries, about 0.6 GB, are not included.
         """
         config = self.config
         # Two encoders, and three linear maps from the last hidden layer to the genes.
@@ -129,7 +128,7 @@ class SCVI(Generator):
         return 4 * (4 * parameters + activations) + 8 * min(BLOCK_VALUES, n_rows * n_features)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train the scvi-tools model; report its losses for each epoch. Validation cells are not used."""
+        """Train the scvi-tools model without validation cells; report its losses for each epoch."""
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
         from tabgenbench_plugins.generators.parts.scvi_package import PackageCodes, package_state
 
@@ -144,15 +143,12 @@ class SCVI(Generator):
         self._module = model.module.to(context.device).eval()
 
     def _label(self) -> int | None:
-        """Return the position of the condition column that is the label; None for scVI, which has no label."""
         return None
 
     def _covariates(self) -> Sequence[int]:
-        """Return the positions of the condition columns that the decoder gets."""
         return range(len(self._biology.columns)) if self.config.covariates == "biology" else ()
 
     def _trained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext) -> Any:
-        """Train the scvi-tools model on the training cells and return it."""
         n_epochs = self._n_epochs(len(cells))
         return self._pretrained(cells, columns, context, of=n_epochs)
 
@@ -160,7 +156,7 @@ class SCVI(Generator):
         return self.config.epochs or max(1, round(400 * min(1.0, CELLS / n_cells)))
 
     def _pretrained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext, *, of: int) -> Any:
-        """Train an scVI model whose weights initialise scANVI; ``of`` is the total number of epochs to report."""
+        """Train an scVI model, which may initialise scANVI; ``of`` is the number of epochs in the reports."""
         import scvi
 
         from tabgenbench_plugins.generators.parts.scvi_package import BATCH, annotated, column_names, train
@@ -191,12 +187,11 @@ class SCVI(Generator):
         }
 
     def _plan(self, n_epochs: int) -> dict[str, Any]:
-        """Return the options of scvi-tools for training, such as the learning rate."""
         warm = max(1, round(self.config.kl_warmup * n_epochs))
         return {"lr": self.config.learning_rate, "n_epochs_kl_warmup": warm}
 
     def _start(self, module: Any, cells: TrainingCells) -> None:
-        """Set the decoder's bias to log gene means, and each dispersion to its moment estimate within conditions."""
+        """Initialise the decoder's bias by log gene means, and dispersions by moments of counts within conditions."""
         import torch
 
         from tabgenbench_plugins.generators.parts.count_moments import pooled_dispersion
@@ -233,10 +228,7 @@ class SCVI(Generator):
         return self._template.like(sparse.vstack(blocks, format="csr"), conditions)
 
     def _latents(self, noise_NZ: torch.Tensor, codes_NC: NDArray[np.int64], context: SampleContext) -> torch.Tensor:
-        """Return latent codes from the prior, computed from standard normal noise.
-
-        For scVI, the codes are the noise itself.
-        """
+        """Return samples of z from the prior, computed from standard normal noise; for scVI, the noise itself."""
         return noise_NZ
 
     def _decoded(
@@ -246,7 +238,6 @@ class SCVI(Generator):
         batch_N: NDArray[np.int64],
         library_N: NDArray[np.float64],
     ) -> Any:
-        """Return the distribution of counts that the decoder of scvi-tools predicts."""
         import torch
 
         batch = torch.from_numpy(np.array(self._codes.batch)[batch_N][:, None])
@@ -256,9 +247,9 @@ class SCVI(Generator):
             return self._module.generative(z=z_NZ, library=logs, batch_index=batch, cat_covs=covariates)["px"]
 
     def _counts(self, px: Any, rng: np.random.Generator) -> Any:
-        """Sample Poisson counts whose rates are gamma distributed.
+        """Sample negative binomial counts, as Poisson counts whose rates are gamma distributed.
 
-        With ``likelihood=zinb``, each count is then set to zero with the predicted probability.
+        With ``likelihood=zinb``, each count is then set to 0 with the predicted probability.
         """
         rate, theta = (one.double().cpu().numpy() for one in (px.mu, px.theta))
         counts = rng.poisson(rate * rng.gamma(theta, 1.0 / theta, rate.shape))
@@ -267,7 +258,7 @@ class SCVI(Generator):
         return sparse.csr_matrix(counts, dtype=np.float32)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the posterior mean of each cell; the encoder gets neither conditions nor batch."""
+        """Return the posterior mean of z for each cell; the encoder gets neither conditions nor batch."""
         import torch
 
         parts = [np.zeros((0, self.config.latent), dtype=np.float32)]
@@ -278,7 +269,6 @@ class SCVI(Generator):
         return {"latent": np.concatenate(parts)}
 
     def _dense_blocks(self, table: Table) -> Any:
-        """Yield the counts of a few cells at a time, as dense arrays."""
         import torch
 
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, table.n_features)))
@@ -286,7 +276,7 @@ class SCVI(Generator):
             yield torch.from_numpy(table.take(np.arange(at, min(at + step, table.n_rows))).dense())
 
     def save(self, folder: Path) -> None:
-        """Write the weights, the covariates, and batch and library size of each training cell."""
+        """Save weights, codes of covariates, and batch and library size of each training cell."""
         facts = {
             "conditions": conditions_to(self._pool.conditions),
             "biology": codes_to(self._biology),
@@ -318,12 +308,10 @@ class SCVI(Generator):
         return made
 
     def _new_module(self, n_genes: int) -> Any:
-        """Create the scvi-tools network, without trained weights."""
         from scvi.module import VAE
 
         return VAE(n_genes, **self._shape(), n_labels=1, **self._sizes())
 
     def _shape(self) -> dict[str, Any]:
-        """Return the number of batches and the number of values of each covariate."""
         sizes = [self._biology.n_categories[j] for j in self._codes.columns]
         return {"n_batch": len(self._codes.batch), "n_cats_per_cov": sizes or None}

@@ -1,4 +1,4 @@
-"""Control `shift-of-nearest`: rows of the requested type plus the effect of the state on the most similar type."""
+"""Control `shift-of-nearest` (a baseline): real rows plus the effect of a state on the most similar type."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ __all__ = ["ShiftOfNearest"]
 
 
 class ShiftOfNearest(Unchanged):
-    """Predicts a combination of type and state without training rows from the effect of the state on the nearest type.
+    """Predicts rows of a type in a state without training rows, by the effect of the state on the nearest type.
 
-    The base state is the state with most training rows of the requested type. The prediction is rows of the requested
-    type in the base state plus the mean difference between both states in the nearest type. Among the other types with
-    training rows in both states, the nearest type is the one whose mean in the base state is closest to that of the
-    requested type (Euclidean distance on the evaluation scale). If no other type has training rows in both states, this
-    control works like `unchanged`.
+    Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
+    the state with most training rows of the requested type. The prediction is rows of the requested type in the base
+    state plus a shift: the mean of the nearest type in the requested state minus its mean in the base state. The
+    nearest type has training rows in both states, and its mean in the base state is closest to the mean of the
+    requested type (Euclidean distance on the evaluation scale). Without such a type, this control works like
+    `unchanged`.
     """
 
     name = "shift-of-nearest"

@@ -1,4 +1,4 @@
-"""Control `shift-of-others`: rows of the requested type plus the mean effect of the state on the other types."""
+"""Control `shift-of-others` (a baseline): real rows plus the mean effect of a state on other types."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ __all__ = ["ShiftOfOthers"]
 
 
 class ShiftOfOthers(Unchanged):
-    """Predicts a combination of type and state without training rows from the mean effect of the state on other types.
+    """Predicts rows of a type in a state without training rows, by the mean effect of the state on other types.
 
-    The base state is the state with most training rows of the requested type. The prediction is rows of the requested
-    type in the base state plus the mean shift of the other types. The shift of a type is its mean in the requested
-    state minus its mean in the base state, on the evaluation scale. All other types with training rows in both states
-    have equal weight. For counts, the shifted values are converted back to counts and rounded.
+    Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
+    the state with most training rows of the requested type. The prediction is rows of the requested type in the base
+    state plus the mean shift of all other types with training rows in both states. The shift of a type is its mean in
+    the requested state minus its mean in the base state, on the evaluation scale. Without such a type, this control
+    works like `unchanged`. Predicted counts are rounded.
     """
 
     name = "shift-of-others"

@@ -1,4 +1,4 @@
-"""Control `shuffled`: every feature permuted independently over the training rows."""
+"""Control `shuffled` (a baseline): every feature permuted independently over the training rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ BLOCK = 256  # features permuted together; bounds the temporary memory
 class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
-    A numeric feature and the column that marks its missing values are permuted together. Each feature keeps its
-    distribution. Features no longer depend on each other or on the condition, so this control shows the scores of
-    independent columns. The control `shuffled` ignores conditions and therefore needs no rule for rare or new
-    conditions. If more rows are requested than the training table has, every value is used once before any is used
-    again.
+    Each feature keeps its distribution but does not depend on other features or on the condition. Therefore this
+    control shows the scores of independent columns. A numeric feature and the column that marks its missing values are
+    permuted together. If more rows are requested than the training table has, every value is used once before any is
+    used again.
     """
 
     name = "shuffled"
@@ -47,9 +46,9 @@ class Shuffled(Generator):
         return self._train.like(values, conditions, self._shuffled_categories(values, context))
 
     def _shuffled_categories(self, values: NDArray[np.float32], context: SampleContext) -> pd.DataFrame | None:
-        """Permute categorical features.
+        """Return independently permuted categorical features.
 
-        Numeric features are permuted with the column that marks their missing values.
+        If a feature marks missing values of a numeric feature, its permutation is also used in ``values``.
         """
         train, schema = self._train, self._train.schema
         if not schema.categorical_features:

@@ -1,4 +1,4 @@
-"""Control `smote`: points between a training row and one of its nearest neighbours of the same condition."""
+"""Control `smote` (a baseline): points between a training row and a near neighbour of its condition."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class SMOTE(Generator):
     """Interpolates between a training row of the condition and one of its k nearest neighbours in that condition.
 
     The numeric features of a row are x = a + u (b - a), with a training row a, a neighbour b, and u uniform between 0
-    and 1. A category is the most frequent one among the neighbours of a, as in SMOTE-NC; of equally frequent
-    categories, that of the nearer row. Distances are Euclidean: differences of numbers are in standard deviations of
-    the training rows, and two different categories have a difference of 1. Whether a numeric value is missing is copied
-    from a; if only b has a missing value, x = a.
+    and 1. A category is the most frequent category among the neighbours of a, as in SMOTE-NC; in a tie, the category of
+    the nearest neighbour is chosen. Distances are Euclidean: numeric differences are in standard deviations of the
+    training rows, and different categories have distance 1. A value of x is missing if it is missing in a. If it is
+    missing only in b, x = a.
 
-    A row of a condition with a single training row is a copy of that row. A condition without training rows is replaced
-    by the most similar condition with training rows.
+    If a condition has a single training row, this row is returned. A condition without training rows is replaced by the
+    most similar training condition.
     """
 
     name = "smote"
@@ -60,7 +60,7 @@ class SMOTE(Generator):
     def _nearest(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return positions in ``rows`` of the neighbours of each row, nearest first, shape (n_rows, n_neighbors).
 
-        If there are fewer other rows than neighbours, the other rows are repeated in turn.
+        If a row has fewer than n_neighbors neighbours, they are repeated in turn.
         """
         from sklearn.neighbors import NearestNeighbors
 
@@ -76,7 +76,7 @@ class SMOTE(Generator):
         return np.asarray(found[:, np.arange(k) % n_others], dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one row for the condition of each requested row; each training row is used equally often."""
+        """Return one row for each requested condition; each training row of a condition is used equally often."""
         rng = context.numpy
         base = np.empty(len(conditions), dtype=np.int64)
         for k, places in self._conditions.each_asked(conditions, context):
@@ -90,9 +90,9 @@ class SMOTE(Generator):
         return self._train.like(values + step * difference, conditions, self._decoded(base))
 
     def _decoded(self, base: NDArray[np.int64]) -> pd.DataFrame | None:
-        """Return the most frequent category of each row's neighbours.
+        """Return the most frequent category among the neighbours of each row.
 
-        Marks of missing numbers are copied from the row.
+        Categories that mark missing numeric values are copied from the row itself.
         """
         if not self._categories:
             return None

@@ -1,30 +1,31 @@
-"""TabDDPM: diffusion of mixed rows, Gaussian for numbers and multinomial for categories.
+"""TabDDPM: Gaussian diffusion of numeric features and multinomial diffusion of categorical features.
 
 Kotelnikov et al., "TabDDPM: modelling tabular data with diffusion models", ICML 2023, https://arxiv.org/abs/2209.15421.
-`parts/diffusion` contains the formulas of both kinds of diffusion; ā_t is the share of the signal that is left at time
-t. One network of x_t, t / T and condition c predicts the noise of the numbers, ε̂, and the logits of each category at
-time 0, p̂_0. The predicted noise ε̂ is the best prediction for rows of N(0, I) plus a multiple of the network's output
-F (our choice; in the paper, ε̂ = F):
+Module `parts/diffusion` contains the formulas of both kinds of diffusion; ā_t is the share of the signal that is left
+at time t. A network with the inputs x_t, t / T and condition c predicts the noise ε̂ of numeric features and the
+probabilities p̂_0 of categories at time 0. In the paper, ε̂ is the network's output F. Here, ε̂ is the sum of two
+terms: the best prediction if x_0 were N(0, I), and a multiple of F:
 
     ε̂ = √(1 - ā_t) x_t + √ā_t F
 
     loss = E_t [ ‖ε - ε̂‖² / D  +  T / C Σ_C KL( q(x_{t-1} | x_t, x_0) ‖ q(x_{t-1} | x_t, p̂_0) ) ],   t ~ U{1, ..., T}
 
-The first term is the simple loss of Ho et al. 2020. The second term of the loss is the variational bound of the
-categories, averaged over the categorical features; at t = 1 its KL is -log p̂(x_0 | x_1). A row is sampled from t = T
-down to 0, in ``sampling_steps`` equally spaced steps, each of which draws numbers and categories at the next time s
-from q(x_s | x_t, x̂_0).
+The first term of the loss is the simple loss of Ho et al. 2020. The second term is the variational bound of the
+categories, averaged over the categorical features; at t = 1 its KL is -log p̂(x_0 | x_1). To sample a row,
+``sampling_steps`` equally spaced steps lead from t = T to 0. Each step draws the row at the next time s from q(x_s |
+x_t, x̂_0).
 
-Classifier-free guidance (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598): with a ``guidance`` w other than 1, the
-condition of a tenth of the training rows is replaced by zeros, and sampling uses
+The option ``guidance`` w is the weight of classifier-free guidance (Ho & Salimans 2022,
+https://arxiv.org/abs/2207.12598). If w is not 1, the condition of a tenth of the training rows is replaced by zeros,
+and sampling uses
 
     w · output(x, t, c) + (1 - w) · output(x, t, 0)
 
-With w = 1, the default, samples follow the condition as training rows do, and the condition is never replaced by zeros.
+With w = 1, the default, there is no guidance.
 
-The numbers of a row are its numeric features after the transforms in `parts/prepared_rows`.
+Numeric features are transformed by `parts/prepared_rows`; afterwards a row has D numeric entries.
 
-    N rows   D numbers   C categorical features   Y = D + their one-hot codes   T diffusion steps
+    N rows   D numeric entries   C categorical features   Y = D + number of one-hot codes   T diffusion steps
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ NO_CONDITION = 0.1  # share of training rows without condition, if guidance is u
 
 
 class TabDDPM(RowsFromNoise):
-    """Gaussian diffusion of numbers and multinomial diffusion of categories, with one denoising MLP for both."""
+    """Gaussian diffusion of numeric features and multinomial diffusion of categories, with one denoising network."""
 
     name = "tabddpm"
     card = Card(
@@ -112,7 +113,7 @@ class TabDDPM(RowsFromNoise):
         x0_NY: torch.Tensor,
         signal: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
-        """Return the loss, mean over rows; ``signal`` contains ā_t and ā_{t-1} of each row."""
+        """Return the mean loss over rows, a scalar; ``signal`` contains ā_t and ā_{t-1} of each row."""
         import torch
 
         from tabgenbench_plugins.generators.parts.diffusion import category_posterior
@@ -128,7 +129,7 @@ class TabDDPM(RowsFromNoise):
         return loss
 
     def _noise(self, output_NY: torch.Tensor, x_NY: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
-        """Return the predicted noise of the numbers; ``signal`` is ā_t, a scalar or one number for each row."""
+        """Return the predicted noise ε̂, shape (N, D); ``signal`` is ā_t, a scalar or of shape (N, 1)."""
         numbers = slice(self._layout.n_features)
         return (1 - signal).sqrt() * x_NY[:, numbers] + signal.sqrt() * output_NY[:, numbers]
 

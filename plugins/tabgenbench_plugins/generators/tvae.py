@@ -1,10 +1,10 @@
 """TVAE: a variational autoencoder for mixed tables, with mode-normalised numeric columns.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
-4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
-continuous value is encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the
-mode. Each discrete value is encoded as a one-hot code. The model generates the condition as an additional discrete
-column and cannot take a condition as input.
+4.5. Defaults are those of the package `ctgan`, except the number of epochs. Each column of continuous values is
+modelled by a Gaussian mixture with up to ten components (modes). A continuous value is encoded as the one-hot code of a
+mode and a scalar, the position within the mode; a discrete value as a one-hot code. The condition is not an input of
+the model but a discrete column that the model generates.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 
@@ -39,8 +39,8 @@ class TVAE(TabularGenerator):
     """The variational autoencoder (TVAE) of Xu et al.
 
     As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
-    takes the most probable mode and category. Because only the most probable category is taken, a rare category may
-    never be sampled. Only generated rows that have a requested condition are kept.
+    takes the most probable mode and category. Therefore a rare category may never be sampled. Only generated rows with
+    the requested conditions are kept.
     """
 
     name = "tvae"
@@ -68,7 +68,7 @@ class TVAE(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return the memory in bytes of weights (with gradients and moments), rows, and temporaries of a step."""
+        """Return the memory in bytes for weights, gradients, Adam's moments, rows, and the arrays of a step."""
         config, row = self.config, width
         encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
         decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
@@ -123,7 +123,7 @@ class TVAE(TabularGenerator):
         return PackageModel(package_kind("TVAE"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return decoded noise (tanh of scalars, logits of one-hots) and the learned standard deviations of scalars."""
+        """Return decoded noise (tanh of scalars, logits of one-hot blocks) and standard deviations of scalars."""
         import torch
 
         z_NZ = torch.randn(

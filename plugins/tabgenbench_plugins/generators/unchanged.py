@@ -1,4 +1,4 @@
-"""Control `unchanged`: for a new combination of type and state, training rows of the same type in another state."""
+"""Control `unchanged` (a baseline): training rows of the requested type, in another state if necessary."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ __all__ = ["Unchanged"]
 class Unchanged(Generator):
     """Returns training rows of the requested type and state; if there are none, rows of the type in another state.
 
-    The other state, called the base state, is the state with most training rows of the type. A model that predicts the
-    effect of a state on a type must do better than this control, which predicts no effect.
+    Types (such as cell types) and states (such as treatments) are values of two condition columns. The other state,
+    called the base state, is the state with most training rows of the type. A model that predicts the effect of a state
+    on a type should score better than this control, which predicts no effect.
     """
 
     name = "unchanged"
@@ -43,7 +44,7 @@ class Unchanged(Generator):
         self._shifts = StateShifts.of(train, self.config)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows on the evaluation scale; for a type without training rows, rows of the nearest condition."""
+        """Return rows on the evaluation scale; for a type without training rows, of the most similar condition."""
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         for kind, state, places in self._shifts.asked(conditions):
             rows = self._shifts.rows(kind, state)
@@ -60,6 +61,6 @@ class Unchanged(Generator):
         return self._train.like(values, conditions)
 
     def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
-        """Return what to add to rows of the base state: a shift, shape (n_features,), or 0."""
+        """Return the shift to add to rows of the base state, shape (n_features,), or 0."""
         context.note(f"{kind}, {state}: training rows of {base}, unchanged")
         return 0.0

@@ -1,4 +1,4 @@
-"""Control `unseen-third`: rows of the third on which no model is trained, for the best reachable privacy scores."""
+"""Control `unseen-third`: real rows on which no model is trained, a reference for privacy scores."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["UnseenThird"]
 
 
 class UnseenThird(RealResample):
-    """Returns unchanged rows of the reference third, the third of the rows that no model is trained on.
+    """Returns unchanged rows of the reference third, the third of the rows on which no model is trained.
 
-    The control `unseen-third` works like `RealResample`, but gets the reference rows instead of the training rows. A
-    privacy attack on the training rows can only succeed by chance, so these are the best privacy scores a generator can
-    reach. This control requires a split into thirds.
+    This control works like `RealResample` with reference rows in place of training rows, and requires a split of the
+    rows into three thirds. The reference rows contain no information about individual training rows, so their privacy
+    scores are the best scores that a generator can reach.
     """
 
     name = "unseen-third"

@@ -1,10 +1,10 @@
 """WGAN-GP: a conditional Wasserstein GAN with gradient penalty for expression rows.
 
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022, doi
-10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017. Layer
-widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
-(agreement of correlations) on test rows. In this implementation, all epochs are trained by default, and early stopping
-uses only validation rows.
+10.1093/bioinformatics/btab035; the gradient penalty is from Gulrajani et al., "Improved training of Wasserstein GANs",
+2017. Layer widths, embeddings, optimiser and numbers of steps are as in Viñas et al. They selected the epoch by gamma
+(agreement of correlations) on test rows. Here, all epochs are trained by default, and optional early stopping uses only
+validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -13,11 +13,11 @@ uses only validation rows.
     critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
     generator:  -mean f(fake)
 
-In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits of the
-categories; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
-codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. Categories do
-not change the formulas of the loss. A missing numeric value is replaced by the training median. The generator has to
-learn to generate this median together with the category that marks the missing value.
+In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator returns logits of the
+categories. The critic gets the one-hot codes of real rows; for generated rows, it gets the Gumbel-softmax of the logits
+(temperature 0.2), whose values are near 0 or 1. A sampled category is drawn from the softmax of the logits. A missing
+numeric value is replaced by the training median, and the generator learns to generate this median together with the
+category that marks the missing value.
 
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """
@@ -64,10 +64,9 @@ class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
     Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
-    All conditions share the networks, so a condition with few training rows needs no special rule. With ``patience``,
-    the final weights are those with the highest gamma (agreement of correlations) between validation rows and samples
-    for their conditions. With few validation rows, the selection of weights is noisy. Gamma is computed from the
-    numeric features only.
+    All conditions share the networks. With ``patience``, the final weights are the weights with the highest gamma
+    (agreement of correlations of numeric features) between validation rows and generated rows of their conditions. With
+    few validation rows, this selection of weights is noisy.
     """
 
     name = "wgan-gp"
@@ -101,7 +100,7 @@ class WGANGP(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: parameters, gradients, state of the optimiser, rows, layers of a batch.
+        """Return the memory needed in bytes for parameters, gradients, optimiser, rows, and the layers of a batch.
 
         The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
         memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
@@ -119,9 +118,9 @@ class WGANGP(Generator):
         return 4 * (parameters + 2 * n_rows * n_features + sum(n_categories) * n_rows + max(batch, sampling))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train generator and critic.
+        """Train generator and critic; report the losses after each epoch.
 
-        The losses are reported after each epoch, and with ``patience`` also gamma on validation rows.
+        With ``patience``, gamma on validation rows is reported, too.
         """
         import torch
 
@@ -196,10 +195,9 @@ class WGANGP(Generator):
         optimizers: tuple[RMSprop, RMSprop],
         context: FitContext,
     ) -> torch.Tensor:
-        """Train one epoch.
+        """Train one epoch; return Wasserstein distance, gradient penalty and generator loss, shape (3,), on the device.
 
-        Return estimated Wasserstein distance, gradient penalty and generator loss, shape (3,), on the device. The
-        returned values are means over batches. Distance and penalty are taken from the last critic step on each batch.
+        The values are means over batches; distance and penalty are taken from the last critic step on each batch.
         """
         import torch
 
@@ -237,7 +235,7 @@ class WGANGP(Generator):
         return {"critic": critic, "distance": distance, "penalty": penalty, "generator": generator}
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Sample rows by passing noise z ~ N(0, I) and each requested condition through the generator network."""
+        """Sample rows: the generator network maps noise z ~ N(0, I) and each requested condition to a row."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot

@@ -42,14 +42,14 @@ BLIND_TO = (
 
 @dataclass(frozen=True, eq=False)
 class _Subset:
-    """The columns whose associations are compared: the columns that vary in the real test rows."""
+    """The columns that vary in the real test rows; only their associations are compared."""
 
     features: NDArray[np.bool_]
     categorical: tuple[str, ...]
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the associations that are compared, by kind of pair.
+        """Return the compared associations as a dictionary from kind of pair to one value for each pair.
 
         Excluded are pairs of two conditions, and pairs of a feature and the column that marks its missing values.
         """
@@ -60,7 +60,7 @@ class _Subset:
         }
 
     def pairs(self, table: Table) -> pd.DataFrame:
-        """Return kind, first column and second column of each pair, in the order of `by_kind`."""
+        """Return a table of kind, first column and second column of each pair, in the order of `by_kind`."""
         names, others = np.array(self._names(table), dtype=object), np.array(self.categorical, dtype=object)
         numeric = np.triu_indices(len(names), 1)
         mixed = np.nonzero(self._mixed(table))
@@ -92,17 +92,17 @@ class PairAssociations(Metric):
 
     The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
     association of two categorical columns is Cramér's V. The association of a numeric feature and a categorical column
-    is the correlation ratio eta. Cramér's V and eta are not corrected for bias. The categorical columns are the
-    categorical features, the columns that mark missing values of numeric features, and the conditions. Pairs of two
-    conditions are excluded, because conditions are inputs of the generator. Also excluded are pairs of a feature and
-    the column that marks its missing values, and columns that are constant in the real test rows.
+    is the correlation ratio eta. Cramér's V and eta are not corrected for bias. Categorical columns are the categorical
+    features, including columns that mark missing values of numeric features, and the conditions. Excluded are pairs of
+    two conditions, because conditions are inputs of the generator; pairs of a feature and the column that marks its
+    missing values; and columns that are constant in the real test rows.
 
     - ``association-error``: mean over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: mean over the pairs
       of one kind (mixed: a numeric feature and a categorical column)
     - ``strong-association-error``: mean over the pairs whose association in the training rows is at least 0.3 (option
-      ``strong``) in absolute value. The pairs are selected on the training rows, so that sampling noise of the test
-      rows does not affect the selection.
+      ``strong``) in absolute value. Training rows are used, so that sampling noise of the test rows does not affect the
+      selection of pairs.
     """
 
     name: ClassVar[str] = "associations"
@@ -184,9 +184,9 @@ class PairAssociations(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save the strongest pairs as artifact ``pairs``.
+        """Score one synthetic table.
 
-        A note states the number of pairs of each kind.
+        The associations of the strongest pairs are returned as artifact ``pairs``; a note states the number of pairs.
 
         Raises:
             Unsupported: the table has fewer than 2 columns, or more than option ``max_columns``.
@@ -229,7 +229,7 @@ class PairAssociations(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return a figure of the pairs' associations, synthetic against real, with one panel per generator."""
+        """Return a figure of synthetic against real associations, with one panel per generator."""
         # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         module = import_module(f"{__package__}.parts.associations_figure")
         figures: Iterable[MetricFigure] = module.associations_figures(artifacts)

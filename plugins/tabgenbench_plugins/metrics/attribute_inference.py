@@ -24,13 +24,12 @@ class AttributeInference(Metric):
     """Whether an attacker guesses an unknown category of training rows better than that of unseen rows.
 
     The attacker knows all columns of a row except one categorical column, and guesses its category from the closest
-    synthetic row. The score is the accuracy on training rows minus the accuracy on equally many rows that the model has
-    not seen. The accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the
-    difference of both accuracies reveals something about individual training rows.
+    synthetic row. The score is the accuracy on training rows minus the accuracy on equally many unseen rows, on which
+    the model was not trained. The accuracy on unseen rows measures what the synthetic rows reveal about the population;
+    the difference measures what they reveal about individual training rows.
 
-    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``). Fewer rows are attacked if
-    more than 5e9 distances are needed (option ``max_pairs``), for example with ten guessed columns and more than
-    125,000 synthetic rows. All synthetic rows are used.
+    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``), or fewer if these attacks need
+    more than 5e9 distances (option ``max_pairs``). All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -69,11 +68,10 @@ class AttributeInference(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save both accuracies for each guessed column as artifact ``columns``.
+        """Score one synthetic table; return both accuracies for each guessed column as artifact ``columns``.
 
         Raises:
-            Unsupported: the table has no categorical column, has only one column, or all its categorical columns are
-                constant.
+            Unsupported: no categorical feature varies in the training rows, or the table has only one column.
         """
         names = self._guessed(evaluation)
         try:

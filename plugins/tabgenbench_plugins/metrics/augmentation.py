@@ -61,8 +61,8 @@ class Augmentation(Metric):
     """Gain in the scores of predictive models on real test rows when synthetic rows are added to real training rows.
 
     The real training rows are the rows on which the generator was trained. Targets, models and scores are those of the
-    metric ``tstr`` (train on synthetic, test on real), without boosted trees. Leaves of boosted trees need at least 20
-    rows. With a small training table, any added rows could therefore improve boosted trees.
+    metric ``tstr`` (train on synthetic, test on real), without boosted trees. A leaf of a boosted tree needs at least
+    20 rows, so any additional rows could improve boosted trees trained on a small table.
     """
 
     name: ClassVar[str] = "augmentation"
@@ -83,7 +83,7 @@ class Augmentation(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save the scores of each model for each target as artifact ``models``.
+        """Score one synthetic table; return the scores of each model for each target as artifact ``models``.
 
         Raises:
             Unsupported: the table has no target that can be predicted.

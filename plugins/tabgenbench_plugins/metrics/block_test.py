@@ -1,4 +1,4 @@
-"""Block test: whether each block of an embedding contains only the information that it should contain."""
+"""Block test: whether each block (group of dimensions) of an embedding contains only the intended information."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def _alone(role: str, direction: Literal["higher", "lower"], blind_to: str) -> S
 
 @dataclass(frozen=True)
 class BlockLine:
-    """One row of the artifact ``blocks``: how much a classifier of one column uses one block of the embedding.
+    """One row of the artifact ``blocks``: how much a classifier of a column uses a block of the embedding.
 
     Attributes:
         role: what the column contains: batch, type or condition.
         column: name of the column.
         block: name of the block.
         share: loss of accuracy for this block divided by the sum of the losses for all blocks.
-        chance: number of dimensions of the block divided by that of the embedding.
-        loss: loss of held-out accuracy if all dimensions of the block are permuted together.
+        chance: number of dimensions of the block divided by the number of dimensions of the embedding.
+        loss: loss of held-out accuracy if all dimensions of the block are permuted together between cells.
         accuracy: held-out accuracy with all blocks.
         alone: held-out accuracy with this block alone.
         most_frequent: share of the most frequent value among the held-out cells.
@@ -86,9 +86,9 @@ class BlockLine:
 class BlockTest(Metric):
     """Permutation importance of each whole block of an embedding, and accuracies with the first block alone.
 
-    The first block (group of dimensions) should contain types and conditions; the other blocks should contain the
-    batch. Module `block_use` has the formulas. The scores ``*-share`` need two blocks; the scores ``*-from-invariant``
-    are defined for every embedding. The figures show the artifact ``blocks``.
+    The first block (group of dimensions) should contain information about types and conditions; the other blocks should
+    contain information about the batch. Module `block_use` has the formulas. The scores ``*-share`` need at least two
+    blocks.
     """
 
     name: ClassVar[str] = "block-test"
@@ -158,7 +158,7 @@ class BlockTest(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return bar charts of how much each block is used, with marks at chance level, and plots of the cells."""
+        """Return bar charts of the use of each block, with marks at chance level, and plots of the cells."""
         # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.blocks_figure").block_figures(artifacts)
         return figures

@@ -31,11 +31,11 @@ class ClassifierTest(Metric):
     - ``c2st-trees``: gradient-boosted trees (100 trees, 32 bins per column)
     - ``c2st-linear``: logistic regression on standardised columns (C = 1)
 
-    Columns are the numeric features, and indicators of the categories and of the conditions, as in module `encoded`.
-    The score is the mean AUC over 5 folds, or 0.5 if that is larger. Rows that are identical, including their
-    conditions, are in the same fold, so that a classifier cannot recognise a row by its copy. If there are more
-    identical rows than folds, these rows are distributed over all folds. Folds depend on the content of rows, not on
-    their order.
+    The classifiers get the numeric features and indicators of categories and conditions, as in module `encoded`. The
+    score is the mean AUC over 5 folds, but at least 0.5. Rows that are identical, including their conditions, are in
+    the same fold, so that a classifier cannot recognise a row by its copy. If a group of identical rows has more rows
+    than there are folds, its rows are distributed over all folds. Folds depend on the content of rows, not on their
+    order.
     """
 
     name: ClassVar[str] = "c2st"
@@ -122,14 +122,7 @@ class ClassifierTest(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """Real and synthetic rows in one array, and the cross-validation fold of each row.
-
-    Attributes:
-        values: shape (n_rows, n_columns).
-        is_synthetic: shape (n_rows,).
-        fold: number of the fold of each row, from 0, shape (n_rows,).
-        n_folds: number of folds.
-    """
+    """Real and synthetic rows in one array, and the number of the cross-validation fold of each row."""
 
     values: NDArray[np.float32]
     is_synthetic: NDArray[np.bool_]
@@ -139,7 +132,7 @@ class _Folds:
     def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], NDArray[np.bool_]]]:
         """Yield training rows, training labels, held-out rows and held-out labels of each fold.
 
-        A fold is skipped if its training rows or its test rows are all real or all synthetic.
+        A fold is skipped if its training rows or its held-out rows are all real or all synthetic.
         """
         for one in range(self.n_folds):
             inside = self.fold == one
@@ -149,11 +142,11 @@ class _Folds:
 
 
 def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
-    """Return the cross-validation fold of each row, for rows sorted by group.
+    """Return the cross-validation fold of each row; rows are sorted by group, and a group contains identical rows.
 
-    Groups of identical rows are assigned to the folds in turn. Groups of only real rows, of only synthetic rows and of
-    both are assigned separately: larger groups first, equally large groups in random order. The rows of a group of more
-    than ``n_folds`` rows are assigned one by one.
+    Groups of only real rows, groups of only synthetic rows, and mixed groups are treated separately. The groups of each
+    kind are assigned to the folds in turn, larger groups first, equally large groups in random order. Groups of more
+    than ``n_folds`` rows are split, and their real and synthetic rows are assigned to the folds in turn.
     """
     sizes = np.bincount(groups)
     n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))
@@ -169,7 +162,6 @@ def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_
 
 
 def _dealt(kinds: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Return a fold for each item; the items of each kind are assigned to the folds in turn."""
     fold = np.empty(len(kinds), dtype=np.int64)
     for one in np.unique(kinds):
         chosen = np.flatnonzero(kinds == one)

@@ -32,11 +32,11 @@ PASSES_LEAKS = (
 class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
 
-    The numbers of training rows and of hold-out rows (real rows not used for training) are equal, because the closest
-    of more rows is closer on average. Distances are Euclidean over all columns but the conditions; see
-    `tabgenbench_plugins.metrics.parts.encoded`. Distances are computed for at most 10,000 synthetic rows (option
-    ``max_rows``), and for fewer if there are more than 500,000 training and hold-out rows together (option
-    ``max_pairs``). These options do not limit the real rows.
+    Equal numbers of training rows and of hold-out rows (real rows not used for training) are compared, because the
+    closest row of a larger set is closer on average. Distances are Euclidean over all columns except the conditions;
+    see `tabgenbench_plugins.metrics.parts.encoded`. Distances are computed for at most 10,000 synthetic rows (option
+    ``max_rows``). Fewer synthetic rows are used if there are more than 500,000 training and hold-out rows together
+    (option ``max_pairs``).
     """
 
     name: ClassVar[str] = "closest-record"
@@ -170,7 +170,10 @@ class ClosestRecord(Metric):
 
 
 def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
-    """Return the standard errors of all scores except ``share-closer-to-train``; that of the ratio is bootstrapped."""
+    """Return the standard errors of all scores except ``share-closer-to-train``, as text.
+
+    The standard error of ``closest-distance-ratio`` is estimated by bootstrap.
+    """
     n = len(to_train)
     values: dict[str, Floats] = {"nndr-gap": _ratios(to_hold_out) - _ratios(to_train)}
     for name, most in (("exact-copies", COPY), ("near-copies", limit)):

@@ -34,8 +34,8 @@ class Columns(Metric):
       differences between the shares of its categories
 
     Numeric features are compared without missing values. A feature whose values are all missing in the real test rows
-    is excluded. A feature whose values are all missing in the synthetic rows counts as constant, with the median of the
-    training rows as its value. A missing value of a categorical feature counts as a category.
+    is excluded. A feature whose values are all missing in the synthetic rows gets the median of the training rows as
+    its value. A missing value of a categorical feature counts as a category.
     """
 
     name: ClassVar[str] = "columns"
@@ -94,7 +94,7 @@ class Columns(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        Save the distance and the number of values of each column as artifact ``columns``.
+        The distance and the numbers of values of each column are returned as artifact ``columns``.
         """
         try:
             found, notes = _distances(evaluation)
@@ -115,7 +115,7 @@ class Columns(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return a heat map of the distance of each column for each generator."""
+        """Return a heat map of the distances, by column and generator."""
         # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         module = import_module(f"{__package__}.parts.columns_figure")
         figures: Iterable[MetricFigure] = module.columns_figures(artifacts)
@@ -123,12 +123,7 @@ class Columns(Metric):
 
 
 def distribution_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the Kolmogorov-Smirnov distance and the Wasserstein-1 distance of two samples.
-
-    Args:
-        a: values, shape (n_a,), n_a >= 1.
-        b: values, shape (n_b,), n_b >= 1.
-    """
+    """Return the Kolmogorov-Smirnov distance and the Wasserstein-1 distance of two samples that are not empty."""
     a, b = np.sort(a), np.sort(b)
     pooled = np.sort(np.concatenate([a, b]), kind="stable")  # merges the two sorted halves
     difference = np.searchsorted(a, pooled, side="right") / len(a)

@@ -25,18 +25,19 @@ NOT_SPREAD = "The spread of the rows around their mean"
 class CombinationShift(Metric):
     """Compares synthetic rows with test rows in each combination of type and state that has no training row.
 
-    The true shift of a combination is the mean of its test rows minus the mean of the base rows: training rows of the
-    same type in the base state, where this type has most training rows. Standardised values (evaluation scale) are
-    multiplied by the standard deviations of the training rows; for counts, this gives log1p(counts per 10,000). With
-    the error e of the synthetic mean and the true shift s, R² = 1 - |e|² / |s|². R² is 1 if the synthetic mean equals
-    the true mean, and 0 if the model predicts no effect. (R² between means instead of shifts is near 1 for every
-    model.) Each score is a mean over combinations.
+    Type and state are two condition columns, such as cell type and disease. The base rows of a combination are the
+    training rows of the same type in another state, the state with most training rows of this type. The true shift s is
+    the mean of the test rows minus the mean of the base rows. The error e is the mean of the synthetic rows minus the
+    mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the test mean, and 0 if the synthetic
+    mean equals the base mean. Shifts are compared because R² of means is near 1 for every model. Before the
+    computation, values are multiplied by the standard deviations of the training rows to undo the standardisation; the
+    unit for counts is then log1p(counts per 10,000). Each score is a mean over combinations.
 
     - ``shift-r2``: R² over all features
     - ``shift-r2-top``: R² over the 100 features with the largest |t| of Welch's test between test rows and base rows
-    - ``shift-energy``: energy distance between synthetic and test rows on the evaluation scale
-    - ``shift-r2-half``: R² if one random half of the test rows predicts the other half; a perfect model may reach
-      slightly more
+    - ``shift-energy``: energy distance between synthetic and test rows, on the standardised scale
+    - ``shift-r2-half``: R² of one random half of the test rows as a prediction of the other half. A perfect model can
+      reach a slightly higher R², because a mean of all rows has less noise than a mean of half the rows.
     """
 
     name: ClassVar[str] = "combination-shift"
@@ -96,11 +97,12 @@ class CombinationShift(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; notes state the rows of each combination and the standard error of a subsample.
+        """Score one synthetic table.
 
         Raises:
-            Unsupported: every combination in the test rows has training rows, or the table has fewer than two condition
-                columns.
+            Unsupported: no combination can be scored, a combination has no synthetic row, or the table has fewer than
+                two condition columns.
+            ConfigError: an option names a column that is not a condition column.
         """
         train = StateShifts.of(evaluation.train, self.config)
         test = StateShifts.of(evaluation.test, self.config)
@@ -163,12 +165,10 @@ def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArr
 def _energy_distance(
     first: NDArray[np.float32], second: NDArray[np.float32], left_out: Sequence[float]
 ) -> tuple[float, float]:
-    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0, and the standard error of the subsample.
+    """Return the energy distance of two samples of rows, and its standard error.
 
-    Args:
-        first: rows X of one side, drawn from a table.
-        second: rows Y of the other side, drawn from another table.
-        left_out: for each side, the share of rows of the table that are not drawn.
+    The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, over all pairs of rows X of ``first`` and Y of
+    ``second``. For each sample, ``left_out`` is the share of the rows of its table that are not in the sample.
     """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
     value = 2 * across.mean() - of_first.mean() - of_second.mean()

@@ -28,16 +28,16 @@ CITATION = "lists of the strongest pairs; compare gamma of Viñas et al., Bioinf
 
 
 class ConditionCoexpression(Metric):
-    """Agreement of the strongest correlations of two features within each condition with enough real test rows.
+    """Agreement of the strongest feature-feature correlations within each condition.
 
-    The strongest pairs of a table are the 1 % of the pairs (option ``share``) with the largest absolute correlation
-    over the rows of the condition, but at least 50 pairs, or a quarter of all pairs if this is less. Both scores are
-    means over conditions.
+    For each condition, a list contains the pairs of features with the largest absolute correlations in one table. The
+    list has 1 % of all pairs (option ``share``), and at least 50 pairs or a quarter of all pairs, whichever is smaller.
+    The scores are means over the conditions with enough real test rows.
 
-    - ``coexpression-overlap``: number of pairs that are among the strongest of the real test rows and of the synthetic
-      rows, with the same sign, divided by the length of the longer list
-    - ``coexpression-error``: mean absolute difference of synthetic and real test correlations over the pairs that are
-      strongest in the *training rows* of the condition
+    - ``coexpression-overlap``: number of pairs with the same sign in the lists of real test rows and of synthetic rows,
+      divided by the length of the longer list
+    - ``coexpression-error``: mean absolute difference between synthetic and real test correlations, over the pairs in
+      the list of the *training rows*
 
     A feature that is constant within a condition has a correlation of 0 with every other feature. In a condition with
     fewer than 3 rows, all correlations are 0.
@@ -155,15 +155,15 @@ class ConditionCoexpression(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _RealPairs:
-    """The strongest pairs of features of a condition in the real rows.
+    """Strongest correlations within one condition in the real rows.
 
     Attributes:
         condition: label of the condition.
         n_rows: number of real test rows.
-        strongest: sign of the correlation of each pair that is among the strongest of the test rows, 0 for all other
-            pairs, shape (n_pairs,).
-        chosen: positions of the pairs that are strongest in the training rows.
-        r: correlations of the pairs in ``chosen`` in the test rows.
+        strongest: sign of the correlation of each pair in the list of the test rows, and 0 for every other pair, shape
+            (n_pairs,).
+        chosen: positions of the pairs in the list of the training rows.
+        r: correlations of the pairs in ``chosen`` over the test rows.
     """
 
     condition: str
@@ -189,7 +189,7 @@ class _Side:
         return cls(values, present, condition_rows(table.conditions), CONSTANT_SHARE * spread)
 
     def correlations(self, condition: str) -> Floats:
-        """Return the correlations of all pairs within a condition, shape (n_pairs,)."""
+        """Return the correlations of all pairs of features within a condition, shape (n_pairs,)."""
         rows = self.rows.get(condition, np.empty(0, dtype=np.intp))
         p = self.values.shape[1]
         if len(rows) < MIN_ROWS:

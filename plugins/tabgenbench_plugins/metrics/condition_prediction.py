@@ -1,4 +1,4 @@
-"""Whether synthetic rows have the features of their condition, according to a classifier trained on real rows."""
+"""Prediction of the conditions of synthetic rows by a classifier trained on real rows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ N_ITERATIONS = 300  # of the logistic regression
 
 
 class ConditionPrediction(Metric):
-    """How well a classifier of conditions, trained on real test rows, predicts the conditions of synthetic rows.
+    """How well a classifier trained on real test rows predicts the conditions of synthetic rows.
 
     The classifier is a logistic regression (C = 1) on standardised columns: numeric features, and indicators of
-    categories as in module `encoded`. The classifier does not see the training rows of the generator, so that copies of
+    categories (see module `encoded`). The classifier does not see the training rows of the generator, so copies of
     training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability separates
-    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. The
-    AUC is 0.5 if no synthetic row or every synthetic row has the condition. Conditions with few real test rows are used
-    to train the classifier, but excluded from the mean.
+    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. If no
+    synthetic row or every synthetic row has a condition, its AUC is undefined and counts as 0.5. Conditions with few
+    real test rows are used to train the classifier, but excluded from the mean.
     """
 
     name: ClassVar[str] = "condition-prediction"
@@ -68,8 +68,6 @@ class ConditionPrediction(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table; save the AUC of each scored condition as artifact ``conditions``.
-
-        A note states the standard error if not all rows are used.
 
         Raises:
             Unsupported: the dataset has no condition column.
@@ -121,7 +119,7 @@ class ConditionPrediction(Metric):
 
 
 def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int) -> Any:
-    """Train a classifier of conditions on the real test rows, independent of the order of the rows."""
+    """Train the classifier on the real test rows; the result does not depend on the order of the rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -139,7 +137,6 @@ def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int
 
 
 def _area(probability: NDArray[np.floating], rows: NDArray[np.intp]) -> float:
-    """Return the AUC of a predicted probability for separating ``rows`` from all other rows; 0.5 if undefined."""
     from sklearn.metrics import roc_auc_score
 
     if len(rows) in (0, len(probability)):

@@ -32,11 +32,11 @@ class CorrelationPairs(Metric):
     """Difference between real and synthetic feature-feature correlations r, over all pairs of features.
 
     - ``correlation-rmse``: root mean square of the difference between synthetic and real r
-    - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
+    - ``correlation-spread``: standard deviation of the synthetic r, divided by the standard deviation of the real r
 
-    Gamma, the correlation of real and synthetic r, does not change if all synthetic r are multiplied by a positive
-    constant. The scores of this metric do change. Constant features are treated as in the metric `gamma`. The artifact
-    ``hexagons`` contains the number of pairs in each hexagon of a hexbin figure.
+    Unlike the metric `gamma`, these scores change if all synthetic r are multiplied by the same positive constant.
+    Features that are constant in the real test rows are excluded. A feature that is constant only in the synthetic rows
+    has r = 0 with every other feature.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -87,7 +87,7 @@ class CorrelationPairs(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        Save the number of pairs in each hexagon of the figure as artifact ``hexagons``.
+        The artifact ``hexagons`` contains the number of pairs in each hexagon of the figure.
         """
         check_numeric(evaluation, self.name)
         try:
@@ -115,7 +115,6 @@ class CorrelationPairs(Metric):
     def _pairs(
         self, evaluation: Evaluation, context: MetricContext, real: Columns, synthetic: Columns
     ) -> tuple[Floats, Floats]:
-        """Return the real and the synthetic correlation of each pair of features that the figure counts."""
         p, most = n_columns(real), self.config.figure_features
         if p > most:
             chosen = np.sort(context.numpy.choice(p, most, replace=False))
@@ -126,7 +125,7 @@ class CorrelationPairs(Metric):
 
 
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
-    """Count points in regular hexagons on the square from -1 to 1, as a hexbin plot does.
+    """Count the points in each regular hexagon of a grid that covers the square from -1 to 1.
 
     Each hexagon has a corner at the top. The centres of the hexagons form two rectangular grids with a horizontal
     spacing of ``2 / across`` and a vertical spacing sqrt(3) times as large. The second grid is shifted by half the

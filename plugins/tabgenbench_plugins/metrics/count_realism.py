@@ -36,13 +36,16 @@ Floats = NDArray[np.float64]
 class CountRealism(Metric):
     """Errors of zeros, of library sizes and of the mean profiles of cell types, computed on integer counts.
 
-    - ``zero-fraction-error``: |share of zeros among all synthetic counts - share among the real test counts|
-    - ``library-ratio``: median library size (sum of counts) of synthetic cells / median of test cells
-    - ``library-distance``: Kolmogorov-Smirnov distance of the library sizes
-    - ``pseudobulk-correlation``: mean over types of the Pearson correlation over genes between the synthetic and the
-      real pseudobulk profile. A profile is log1p of the summed counts of the type, scaled to 10,000.
+    - ``zero-fraction-error``: |share of zeros among all synthetic counts - share of zeros among all real test counts|
+    - ``library-ratio``: median library size (sum of the counts of a cell) of synthetic cells, divided by the median of
+      test cells
+    - ``library-distance``: Kolmogorov-Smirnov distance between the library sizes of synthetic cells and of test cells
+    - ``pseudobulk-correlation``: Pearson correlation over genes between the synthetic and the real profile of a type,
+      averaged over types. To obtain a profile, counts of a type are summed and scaled to a total of 10,000, and log1p
+      is applied.
 
-    A type is a combination of conditions, or a value of the condition column that the option ``type_column`` names.
+    The type is the condition column that the option ``type_column`` names; by default, it is the combination of all
+    condition columns.
     """
 
     name: ClassVar[str] = "count-realism"

@@ -43,21 +43,20 @@ MEAN = "mean over contrasts (such as cancer against normal in each tissue)"
 class DifferentialExpression(Metric):
     """Agreement between synthetic rows and real test rows on the features that differ between two groups.
 
-    A contrast compares the two values of one condition column (the status) within each value of another condition
-    column (the tissue). If the status has more than two values, each value is compared with all others. If there is
-    only one condition column, its values are compared in the same way over all rows. Each score except ``logfc-ratio``
-    is the mean over the contrasts with enough real test rows. Module `two_sample` implements the tests. The scores of a
+    A contrast compares the rows with the two values of one condition column (the status), within one value of another
+    condition column (the tissue). If the status has more than two values, each value is compared with all others. If
+    there is only one condition column, its values are compared over all rows. Each score except ``logfc-ratio`` is the
+    mean over the contrasts with enough real test rows. Module `two_sample` implements the tests. The scores of a
     contrast use the features that vary in the real test rows of the contrast:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
-    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real fold changes, over all
-      contrasts together
+    - ``logfc-ratio``: ratio of the root mean squares of synthetic and of real fold changes, over all contrasts together
     - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; a synthetic fold change of 0
       counts one half
     - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 most
       significant features of the synthetic rows, with the same sign
-    - ``de-significant-overlap``: the features that are significant at a false discovery rate of 0.05 in both tables
-      with the same sign, divided by the features that are significant in at least one of them (Jaccard index)
+    - ``de-significant-overlap``: Jaccard index of the features that are significant at a false discovery rate of 0.05
+      in real rows and in synthetic rows; a feature with opposite signs counts as two different features
     """
 
     name: ClassVar[str] = "differential-expression"
@@ -221,7 +220,6 @@ class DifferentialExpression(Metric):
 
 
 def _fold_changes(pair: Pair, scale: Floats) -> tuple[Floats, Floats]:
-    """Return the real and the synthetic log2 fold changes of the usable features."""
     usable = pair.real.usable
     return pair.real.difference[usable] * scale[usable], pair.synthetic.difference[usable] * scale[usable]
 

@@ -27,14 +27,14 @@ BLIND_TO = (
 class Distances(Metric):
     """Energy distance and maximum mean discrepancy (MMD) between synthetic rows and real test rows.
 
-    Rows are vectors with Euclidean distance, as in module `encoded`. X and X' are real rows, Y and Y' are synthetic
-    rows, and E is the mean over pairs of rows:
+    |x - y| is the Euclidean distance of two rows that are encoded as vectors (see module `encoded`). E is the mean over
+    pairs of rows; X and X' are real rows, and Y and Y' are synthetic rows:
 
-    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, where pairs of a row with itself are included. The energy
-      distance is never negative. In finite samples, it is above 0 by chance.
-    - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)), where h is the
-      median distance of two real test rows (of at most 2,000). In MMD, a row is not paired with itself, so the estimate
-      is unbiased and may be negative.
+    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, including pairs of a row with itself. The energy distance
+      is never negative. In finite samples, it is positive even if the two distributions are equal.
+    - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)). The width h is
+      the median distance of two real test rows, computed from at most 2,000 rows. Pairs of a row with itself are
+      excluded, so the estimate is unbiased and may be negative.
     """
 
     name: ClassVar[str] = "distances"
@@ -72,7 +72,7 @@ class Distances(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; notes state the median distance, and standard errors if not all rows are used."""
+        """Score one synthetic table."""
         evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
@@ -113,7 +113,7 @@ def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """For each row, sums of distances and of kernel values to all real or all synthetic rows, except to itself."""
+    """Sum of distances and sum of kernel values from each row to all other rows of one table."""
 
     distance: Floats
     kernel: Floats
@@ -121,7 +121,10 @@ class _Sums:
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """Sums for each row over its own table and over the other table, for 2 E(X, Y) - E(X, X') - E(Y, Y')."""
+    """Estimates of 2 E(X, Y) - E(X, X') - E(Y, Y'), where E is the mean distance or the mean kernel value of two rows.
+
+    Each array contains one sum per row, over the rows of its own table or of the other table.
+    """
 
     real: Floats
     synthetic: Floats
@@ -129,18 +132,17 @@ class _Contrast:
     to_real: Floats
 
     def of_all_pairs(self) -> float:
-        """Return 2 E(X, Y) - E(X, X') - E(Y, Y') over all pairs; the pair of a row with itself contributes 0."""
+        """Return the estimate that includes pairs of a row with itself, which have a distance of 0."""
         n, m = len(self.real), len(self.synthetic)
         return float(2 * self.to_synthetic.sum() / (n * m) - self.real.sum() / n**2 - self.synthetic.sum() / m**2)
 
     def of_distinct_rows(self) -> float:
-        """Return 2 E(X, Y) - E(X, X') - E(Y, Y') over pairs of distinct rows."""
         n, m = len(self.real), len(self.synthetic)
         within = self.real.sum() / (n * (n - 1)) + self.synthetic.sum() / (m * (m - 1))
         return float(2 * self.to_synthetic.sum() / (n * m) - within)
 
     def standard_error(self) -> float:
-        """Return the standard error of 2 E(X, Y) - E(X, X') - E(Y, Y') over samples of rows, to first order."""
+        """Return the standard error of the estimates over samples of rows, to first order."""
         n, m = len(self.real), len(self.synthetic)
         of_real = 2 * (self.to_synthetic / m - self.real / (n - 1))
         of_synthetic = 2 * (self.to_real / n - self.synthetic / (m - 1))

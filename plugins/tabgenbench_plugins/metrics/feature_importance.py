@@ -1,4 +1,4 @@
-"""Feature importance: whether forests trained on synthetic and on real rows use the same columns."""
+"""Agreement of feature importances between forests trained on synthetic rows and on real rows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ FEWEST = 3  # number of predictors for a rank correlation
 class FeatureImportance(Metric):
     """Agreement of the importance of predictors in two random forests, trained on synthetic and on real training rows.
 
-    The importance of a predictor is the decrease of impurity at its splits; for a categorical predictor, the
-    importances of all its indicators are added.
+    The importance of a predictor is the decrease of impurity at its splits. The importance of a categorical predictor
+    is the sum over its indicator columns.
 
     - ``importance-correlation``: Spearman correlation of the importances over predictors
-    - ``importance-overlap``: share of the 20 most important predictors (at most a third of all) that both forests have
-      in common
+    - ``importance-overlap``: share of the 20 most important predictors that the two forests have in common. If there
+      are fewer than 60 predictors, a third of the predictors is compared instead of 20.
 
-    Targets and forests are those of the metric ``tstr`` (train on synthetic, test on real). The scores are means over
-    targets. If the target has only one value in the synthetic rows, both scores are 0.
+    The metric ``tstr`` (train on synthetic, test on real) has the same targets and forests. The scores are means over
+    targets. If a target has only one value in the synthetic rows, its scores are 0.
     """
 
     name: ClassVar[str] = "feature-importance"
@@ -79,9 +79,10 @@ class FeatureImportance(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save both importances of each predictor as artifact ``importances``.
+        """Score one synthetic table.
 
-        In each forest, the importances of all predictors add up to 1.
+        The artifact ``importances`` contains the importance of each predictor in each forest. In a forest, the
+        importances of all predictors add up to 1.
 
         Raises:
             Unsupported: the table has no target that can be predicted.
@@ -114,7 +115,7 @@ def _importances(downstream: Downstream, task: Task) -> pd.DataFrame:
 
 
 def _agreement(table: pd.DataFrame, top: int) -> tuple[float, float]:
-    """Return both scores of one target: Spearman correlation, and overlap of the most important predictors."""
+    """Return the Spearman correlation of the importances, and the overlap of the most important predictors."""
     synthetic, real = table["synthetic"], table["real"]
     if synthetic.nunique() < 2 or real.nunique() < 2:
         return 0.0, 0.0

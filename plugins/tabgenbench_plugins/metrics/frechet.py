@@ -23,10 +23,10 @@ class Frechet(Metric):
     """Fréchet distance of two Gaussians, fitted to the synthetic rows and to the real test rows.
 
     With means m, n and covariances S, T, the score is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2
-    distance of the Gaussians. Rows are projected on the 50 leading principal components of the training rows (option
-    ``components``). The number of components is at most a fifth of the number of real test rows or of synthetic rows,
-    whichever is smaller. Covariances are not shrunk, so sampling noise makes the distance positive even between two
-    samples of real rows.
+    distance of the Gaussians. Rows are projected on the leading principal components of the training rows. The number
+    of components is 50 (option ``components``), but at most a fifth of the number of real test rows and of the number
+    of synthetic rows. Covariances are estimated without shrinkage, so sampling noise makes the distance positive even
+    between two samples of real rows.
     """
 
     name: ClassVar[str] = "frechet"
@@ -59,7 +59,7 @@ class Frechet(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; a note states the number of components."""
+        """Score one synthetic table."""
         n_rows = min(evaluation.test.n_rows, evaluation.synthetic.n_rows)
         n_components = min(self.config.components, n_rows // ROWS_PER_COMPONENT)
         try:
@@ -76,10 +76,6 @@ class Frechet(Metric):
         )
 
     def _components(self, evaluation: Evaluation, n_components: int) -> tuple[Floats, Floats]:
-        """Return real test rows and synthetic rows in the leading principal components of the training rows.
-
-        Components are not whitened. The number of components cannot exceed the number of training rows or of columns.
-        """
         most = self.config.components
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         pca = evaluation.shared.once(
@@ -101,7 +97,7 @@ def _fitted(rows: NDArray[np.float32], n_components: int) -> Any:
 def frechet_distance(mean_a: Floats, covariance_a: Floats, mean_b: Floats, covariance_b: Floats) -> float:
     """Return the squared Fréchet distance of two Gaussians.
 
-    For covariances S and T, the trace of (S T)^(1/2) is the sum of the singular values of S^(1/2) T^(1/2).
+    For covariances S and T, the trace of (S T)^(1/2) is computed as the sum of the singular values of S^(1/2) T^(1/2).
 
     Args:
         mean_a: shape (d,).

@@ -28,14 +28,15 @@ BLIND_TO = (
 
 
 class Gamma(Metric):
-    """Pearson correlation between the strict upper triangles of the real and the synthetic distance matrix 1 - r.
+    """Pearson correlation between real and synthetic feature-feature correlations r, over all pairs of features.
 
-    r is the Pearson correlation of two features over rows, on the standardised evaluation scale. Features that are
-    constant (largest value equals smallest) in the real test rows are excluded, and a note states their number. A
-    feature that is constant only in the synthetic rows has r = 0 with every other feature, because excluding such
-    features would reward a generator of constant features. Correlations are computed in float64. Tables of more than
-    4,000 features are processed in tiles, so that memory grows with rows times features. With missing values, the
-    correlation of two features uses the rows in which both features have a value.
+    The original definition uses the distances 1 - r, which give the same value. r is the Pearson correlation of two
+    features over rows, on the standardised evaluation scale. Features that are constant (largest value equals smallest)
+    in the real test rows are excluded, and a note states their number. A feature that is constant only in the synthetic
+    rows has r = 0 with every other feature: if it were excluded, a generator of constant features would be rewarded.
+    Correlations are computed in float64. With more than 4,000 features, the correlation matrix is computed in tiles and
+    never stored as a whole, so that memory grows with rows times features. With missing values, the correlation of two
+    features uses the rows in which both features have a value.
     """
 
     name: ClassVar[str] = "gamma"
@@ -70,7 +71,10 @@ class Gamma(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; undefined for fewer than 3 rows or features, or if all correlations are equal."""
+        """Score one synthetic table.
+
+        The scores are undefined for fewer than 3 rows or features, or if all correlations are equal.
+        """
         check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)

@@ -28,12 +28,12 @@ __all__ = ["GammaWithin"]
 
 
 class GammaWithin(Metric):
-    """Gamma, the agreement of feature-feature correlations, of residuals: each row minus the mean of its condition.
+    """Gamma, the agreement of correlations, after subtracting from each row the mean of its condition.
 
-    A row that is the only one of its condition is excluded. A feature counts as constant within conditions if its
-    residual standard deviation is at most 1e-5 of its total standard deviation. A feature that is constant in the real
-    test rows is excluded. A feature that is constant only in the synthetic rows has r = 0 with every other feature. A
-    table without condition columns counts as one condition.
+    A row that is the only one of its condition is excluded, because its residual is always 0. A feature counts as
+    constant within conditions if its residual standard deviation is at most 1e-5 of its total standard deviation. A
+    feature that is constant in the real test rows is excluded. A feature that is constant only in the synthetic rows
+    has r = 0 with every other feature. A table without condition columns counts as one condition.
     """
 
     name: ClassVar[str] = "gamma-within"
@@ -58,7 +58,10 @@ class GammaWithin(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; undefined if rows of the same condition do not differ."""
+        """Score one synthetic table.
+
+        The score is undefined if rows of the same condition do not differ.
+        """
         check_numeric(evaluation, self.name)
         try:
             (real, note), (synthetic, synthetic_note) = (_residual_columns(evaluation, side) for side in SIDES)
@@ -80,7 +83,6 @@ class GammaWithin(Metric):
 
 
 def _residual_columns(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Columns, str]:
-    """Return the residuals of real or synthetic rows as columns for gamma, and a note on excluded rows."""
     values, conditions = finite_values(evaluation, side), evaluation.side(side).conditions
     present = present_cells(evaluation, side)
     left: Residuals | PresentResiduals

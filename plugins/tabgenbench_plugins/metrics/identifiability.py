@@ -37,10 +37,11 @@ def _spec(name: str, description: str, *, headline: bool = False) -> ScoreSpec:
 
 
 class Identifiability(Metric):
-    """Mean correlation coefficient of latents and true factors after the best one-to-one matching.
+    """Mean correlation of latents (dimensions of an embedding) and true factors after the best one-to-one matching.
 
-    The true factors are the columns ``z_inv_1``, ``z_inv_2``, ... (invariant) and ``z_spur_1``, ... (spurious) of
-    ``obs``, for example in the dataset ``simulated-cells``. Module `factors` has the formula.
+    The true factors are columns of the annotations ``obs``: ``z_inv_1``, ``z_inv_2``, ... (invariant) and ``z_spur_1``,
+    ... (spurious). For example, the dataset ``simulated-cells`` has these columns. See `matched_correlation` for the
+    formula.
     """
 
     name: ClassVar[str] = "identifiability"

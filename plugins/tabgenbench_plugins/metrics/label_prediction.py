@@ -37,10 +37,11 @@ def _spec(role: str, description: str) -> ScoreSpec:
 
 
 class LabelPrediction(Metric):
-    """Macro-averaged F1 of predicted types, conditions and their combinations, for labels that training cells have.
+    """Macro-averaged F1 of predicted cell types, conditions and combinations of type and condition.
 
-    A logistic regression predicts the columns that the model does not predict itself; a note names these columns. The
-    regression is trained on the standardised first block of the embedded training cells.
+    Test cells with a label that no training cell has are excluded. If a model does not predict a column, a logistic
+    regression predicts the column from the embedding, and a note names the column. The regression is trained on the
+    training cells and uses the standardised first block (named group of dimensions) of the embedding.
     """
 
     name: ClassVar[str] = "label-prediction"
@@ -105,10 +106,7 @@ class LabelPrediction(Metric):
 
 
 def _macro_f1(evaluation: Evaluation, columns: list[str], predicted: dict[str, Labels]) -> float:
-    """Return the mean F1 over the labels that occur among both test cells and training cells.
-
-    Test cells with other labels do not count.
-    """
+    """Return the mean F1 over the labels that occur among both test cells and training cells."""
     from sklearn.metrics import f1_score
 
     lacking = [name for name in columns if name not in predicted]

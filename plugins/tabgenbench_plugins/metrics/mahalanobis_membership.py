@@ -1,4 +1,4 @@
-"""Membership inference by Mahalanobis distance: detects leaks through covariances, which nearest-record scores miss."""
+"""Membership inference by Mahalanobis distance, which detects leaks through covariances."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BLIND = (
 class MahalanobisMembership(Metric):
     """Whether the Mahalanobis distance to the synthetic rows is smaller for training rows than for unseen real rows.
 
-    In each condition, mean and covariance are estimated from N synthetic rows, and 0.1 times the mean variance is added
-    to the diagonal of the covariance. The smaller the Mahalanobis distance of a real row of the condition, the more the
-    attack takes the row for a training row. If a model fits a covariance to few training rows, its samples vary exactly
-    in the directions in which these rows vary, so these rows have small distances.
+    In each condition, mean and covariance are estimated from the synthetic rows. So that the covariance can be
+    inverted, 0.1 times the mean variance is added to its diagonal (option ``ridge``). A real row with a smaller
+    Mahalanobis distance is considered more likely to be a training row. If a model fits a covariance to few training
+    rows, its samples vary in exactly the same directions as these training rows, which therefore have small distances.
 
-    Two values of N are used: the number of attacked training rows of the condition, and the number of all synthetic
-    rows of the condition, at most 1,000.
+    At most 1,000 synthetic rows of each condition are used (option ``most``). For ``mahalanobis-auc-equal``, their
+    number is at most the number of attacked training rows of the condition.
     """
 
     name: ClassVar[str] = "mahalanobis-membership"
@@ -95,7 +95,7 @@ class MahalanobisMembership(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the notes state how many synthetic rows were used."""
+        """Score one synthetic table."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
             rows = (
@@ -123,7 +123,7 @@ class MahalanobisMembership(Metric):
 
 
 class _Attack:
-    """Distances of the attacked rows, collected over conditions, and the scores computed from them."""
+    """Distances of the attacked rows in all conditions, and the scores of the attack."""
 
     def __init__(self, ridge: float, attacked: Attacked, rows: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
         self.ridge, self.attacked, self.rows = ridge, attacked, rows
@@ -133,7 +133,7 @@ class _Attack:
         self.sizes: list[int] = []
 
     def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
-        """Attack the rows of a condition, if it has training rows, unseen rows and enough synthetic rows."""
+        """Attack one condition, unless it lacks training rows, unseen rows or enough synthetic rows."""
         groups = self.attacked.members, self.attacked.others
         places = [np.flatnonzero(group.conditions == code) for group in groups]
         if min(map(len, places)) == 0 or len(synthetic) < FEWEST_SYNTHETIC:
@@ -151,7 +151,7 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean AUC over conditions, weighted by the number of attacked rows or donors of each condition."""
+        """Return the mean AUC over conditions, weighted by the attacked rows or donors of the smaller side."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
@@ -169,7 +169,6 @@ class _Attack:
             raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
 
     def notes(self) -> tuple[str, ...]:
-        """Return notes on how many conditions were attacked, and with how many synthetic rows."""
         if not self.sizes:
             return ()
         low, high = min(self.sizes), max(self.sizes)
@@ -177,19 +176,16 @@ class _Attack:
 
 
 def ridge_distances(rows: NDArray[np.floating], sample: NDArray[np.floating], *, ridge: float) -> Floats:
-    """Return squared Mahalanobis distances of rows to the mean of a sample, with a ridge added to the covariance.
+    """Return squared Mahalanobis distances of rows to the mean of a sample, shape (n_rows,).
 
-    With X the n centred rows of the sample, S = X'X / (n - 1) and m = ridge x mean variance, the covariance is S + m I.
-    If the sample has fewer rows than columns, Woodbury's identity is used: no matrix is larger than n x n. If all rows
-    of the sample are equal, the result is squared Euclidean distances.
+    The covariance has a ridge: it is S + m I, where S = X'X / (n - 1) for the n centred rows X of the sample, and m is
+    ``ridge`` times the mean variance. If the sample has fewer rows than columns, Woodbury's identity is used, so that
+    no matrix is larger than n x n. If all rows of the sample are equal, the results are squared Euclidean distances.
 
     Args:
         rows: shape (n_rows, p).
         sample: shape (n, p), at least two rows.
         ridge: the ridge as a share of the mean variance.
-
-    Returns:
-        Array of shape (n_rows,).
     """
     from scipy.linalg import cho_factor, cho_solve
 

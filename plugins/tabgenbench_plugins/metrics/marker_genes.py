@@ -40,15 +40,14 @@ class MarkerGenes(Metric):
     """Agreement between synthetic rows and real test rows on the markers of each condition.
 
     The effect size of a feature in a condition is the point-biserial correlation of the feature with the indicator of
-    the condition, over all rows. The effect size is a function of Cohen's d and of the numbers of rows, which are equal
-    in both tables. The *markers* of a condition are the 50 features with the largest positive effect sizes. Each score
-    except ``marker-effect-ratio`` is the mean over the conditions with enough real test rows. Features that are
-    constant in the real test rows are excluded.
+    the condition, over all rows. The *markers* of a condition are the 50 features with the largest positive effect
+    sizes. Each score except ``marker-effect-ratio`` is the mean over the conditions with enough real test rows.
+    Features that are constant in the real test rows are excluded.
 
-    - ``marker-overlap``: share of the markers in the real test rows that are markers in the synthetic rows
-    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes divided by that of the real effect sizes,
-      over all conditions together
-    - ``marker-effect-correlation``: Pearson correlation over features of the effect sizes
+    - ``marker-overlap``: share of the markers of the real test rows that are also markers of the synthetic rows
+    - ``marker-effect-ratio``: ratio of the root mean squares of synthetic and of real effect sizes, over all conditions
+      together
+    - ``marker-effect-correlation``: Pearson correlation over features of the real and the synthetic effect sizes
     """
 
     name: ClassVar[str] = "marker-genes"
@@ -161,7 +160,6 @@ class MarkerGenes(Metric):
 
 
 def _effects(pair: Pair) -> tuple[Floats, Floats]:
-    """Return the real and the synthetic effect size of each usable feature in a condition."""
     return pair.real.effect[pair.real.usable], pair.synthetic.effect[pair.real.usable]
 
 

@@ -33,14 +33,12 @@ AT_GAPS = "present values count"
 class MeanVariance(Metric):
     """Errors of the shares of zeros and of the mean-variance relation of features, on the dataset's own scale.
 
-    - ``zero-error``: mean over the features with a zero in the training rows of |share of zeros (synthetic) - share of
-      zeros (test)|
-    - ``mean-variance-error``: error of the log variance given the log mean. A quadratic curve f is fitted to the real
-      test rows: the log10 variance of features as a function of their log10 mean. The residual of a feature is its
-      log10 variance minus f(its log10 mean). The score is the mean over features of |residual (synthetic) - residual
-      (test)|.
-
-    ``mean-variance-error`` uses the features that have no negative training value and vary in the real test rows.
+    - ``zero-error``: |share of zeros in synthetic rows - share of zeros in test rows|, averaged over the features with
+      a zero in the training rows
+    - ``mean-variance-error``: error of the relation of mean and variance. A quadratic curve f is fitted to the real
+      test rows and predicts the log10 variance of a feature from its log10 mean. The residual of a feature is its log10
+      variance minus f(its log10 mean). The score is the mean over features of |residual in synthetic rows - residual in
+      test rows|. Features that have a negative training value or are constant in the real test rows are excluded.
     """
 
     name: ClassVar[str] = "mean-variance"
@@ -103,8 +101,9 @@ def zero_shares(values: NDArray[np.float32], present: NDArray[np.bool_] | None, 
 
     Args:
         values: standardised values, shape (n_rows, n_features).
-        present: which entries have a value, same shape, or None if all entries have one.
-        transform: conversion to the dataset's own scale; with log2(x + 1), values below that of x = 0 count as zeros.
+        present: mask of the entries that are not missing, same shape, or None if no entry is missing.
+        transform: conversion to the dataset's own scale. If the scale is log2(x + 1), negative logarithms also count as
+            zeros.
 
     Returns:
         Array of shape (n_features,), NaN for a feature whose values are all missing.
@@ -180,7 +179,6 @@ def _never_negative(evaluation: Evaluation) -> NDArray[np.bool_]:
 
 
 def _log10(values: Floats) -> Floats:
-    """Return decimal logarithms, -inf for values that are not positive."""
     return np.log10(values, out=np.full_like(values, -np.inf), where=values > 0.0)
 
 

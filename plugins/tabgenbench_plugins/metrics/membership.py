@@ -27,7 +27,6 @@ ONE_ATTACK = "What other attacks find: a value of chance does not show that rows
 
 
 def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) -> tuple[ScoreSpec, ScoreSpec]:
-    """Return the specifications of an attack's two scores: area under the ROC curve, and true-positive rate."""
     auc = ScoreSpec(
         name=f"{attack}-auc",
         question="privacy",
@@ -54,18 +53,20 @@ def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) 
 class Membership(Metric):
     """Success of three attacks that tell training rows (members) from equally many rows not used for training.
 
-    - ``nearest``: the closer the closest synthetic row is, the more the attack takes a row for a member.
+    Each attack gives every attacked row a score, which is higher if the row looks more like a member:
+
+    - ``nearest``: minus the distance to the nearest synthetic row
     - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference. Each density is estimated from the distance to
-      the k-th nearest row. The denser synthetic rows are around a row, compared with real reference rows, the more the
-      attack takes the row for a member.
-    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows. The more probable the trees
-      find it that a row is synthetic, the more the attack takes the row for a member.
+      the k-th nearest synthetic row or reference row.
+    - ``discriminator``: the log odds of being synthetic, according to boosted trees that are trained to separate
+      synthetic rows from reference rows
 
-    If the table has donors, donors are attacked instead of rows; the score of a donor is the largest score of its rows.
-    ``domias`` and ``discriminator`` need reference rows: real rows that are neither training rows nor attacked rows.
+    Reference rows are real rows that are neither training rows nor attacked rows. If the table has donors, donors are
+    attacked instead of rows. The score of a donor is the largest score of its rows.
 
-    At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``), and fewer if there are
-    more than 250,000 synthetic rows (option ``max_pairs``). All synthetic rows are used.
+    At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``). With more than 250,000
+    synthetic rows, the option ``max_pairs`` limits the number of compared pairs, so fewer rows are attacked.
+    ``nearest`` and ``domias`` use all synthetic rows.
     """
 
     name: ClassVar[str] = "membership"
@@ -147,8 +148,8 @@ class Membership(Metric):
     ) -> Floats:
         """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
 
-        With d columns, the result is an estimate of log(p_synthetic / p_reference) / d, up to a constant, from
-        k-nearest-neighbour densities.
+        Times the number of columns, the result is the k-nearest-neighbour estimate of log(p_synthetic / p_reference),
+        up to a constant.
         """
         k = self.config.neighbours
         reference = encoded(evaluation, "reference")
@@ -162,7 +163,7 @@ class Membership(Metric):
         return ratios
 
     def _likeness(self, rows: Encoded, synthetic: Encoded, evaluation: Evaluation, context: MetricContext) -> Floats:
-        """Return the log odds that a classifier assigns to each row of being synthetic."""
+        """Return, for each row, the log odds of being synthetic according to the boosted trees."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         reference = encoded(evaluation, "reference")

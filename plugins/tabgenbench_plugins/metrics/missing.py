@@ -20,11 +20,12 @@ WORD = 32  # columns coded in one number
 
 
 class Missing(Metric):
-    """Compares missing values between synthetic and real test rows, in the columns that have missing values.
+    """Compares the missing values of synthetic rows with those of real test rows.
+
+    Columns without missing values are excluded. The pattern of a row is the set of its columns without a value.
 
     - ``missing-rate-error``: mean over columns of the absolute difference of the shares of missing values
-    - ``missing-pattern-distance``: total variation distance between the distributions of patterns; the pattern of a
-      row is the set of its columns without a value
+    - ``missing-pattern-distance``: total variation distance between the distributions of patterns
     """
 
     name: ClassVar[str] = "missing"
@@ -84,7 +85,7 @@ class Missing(Metric):
 
 
 def pattern_codes(is_missing: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return one code per row, starting at 0; rows with equal entries have equal codes.
+    """Return the pattern of each row as a code from 0; equal rows have equal codes.
 
     >>> pattern_codes(np.array([[True, False], [False, False], [True, False]])).tolist()
     [1, 0, 1]

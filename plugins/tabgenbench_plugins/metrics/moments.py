@@ -32,17 +32,17 @@ AT_GAPS = (
 
 
 class Moments(Metric):
-    """Errors of means and variances of single standardised features, which therefore have equal weight.
+    """Errors of the means and variances of single features.
 
-    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows on the evaluation scale,
-    the scores are averages and sums over all features, including constant ones:
+    Let m_j and s_j be the mean and the standard deviation (n - 1 in the denominator) of feature j over rows. Features
+    are on the standardised evaluation scale, so that they have similar weights. Constant features are included.
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
     - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is also defined for constant synthetic features
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
-    - ``within-variance-ratio``: ratio of the pooled variances within conditions: sum of squared residuals from each
-      condition's mean, divided by the number of rows minus the number of conditions; a row that is the only one of its
-      condition is excluded
+    - ``within-variance-ratio``: ratio of the pooled variances within conditions. A pooled variance is the sum of
+      squared residuals from the mean of each condition, divided by the number of rows minus the number of conditions. A
+      row that is the only one of its condition is excluded.
     """
 
     name: ClassVar[str] = "moments"
@@ -125,20 +125,15 @@ class Moments(Metric):
 
 
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return a mask of the table entries that are used, or None if all are used.
+    """Return a mask of the table entries that are used, or None if all entries are used.
 
-    Missing entries are not used. If all entries of a feature are missing, all entries of the feature are used.
+    If a feature has no value in any row, the values that replace its missing values are used.
     """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 
 
 def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
-    """Select the numbers of the features that have at least one value in the real test rows.
-
-    Raises:
-        Undefined: no feature has a value in the real test rows.
-    """
     present = present_cells(evaluation, "test")
     counted = of_features if present is None else of_features[present.any(axis=0)]
     if len(counted) == 0:
@@ -174,12 +169,10 @@ def _sd_error(evaluation: Evaluation) -> float:
 
 
 def _variance(evaluation: Evaluation, side: RealOrSynthetic) -> float:
-    """Return the sum of the variances of all features."""
     return float(_counted(evaluation, _sd(evaluation, side) ** 2).sum())
 
 
 def _variance_within(evaluation: Evaluation, side: RealOrSynthetic) -> float:
-    """Return the sum of the variances within conditions of all features."""
     values, conditions = finite_values(evaluation, side), evaluation.side(side).conditions
     present = present_cells(evaluation, side)
     if present is not None:

@@ -22,9 +22,9 @@ __all__ = ["PCASeparability"]
 class PCASeparability(Metric):
     """Separability of tissues and statuses, and mixing of real and synthetic rows, in the leading principal components.
 
-    Tissue and status are two condition columns. Module `separability` has the formulas. Fifty components keep
-    differences between conditions and much of the variation within conditions. The remaining components are dropped,
-    because their noise would make all distances similar.
+    Tissue and status are two condition columns. Module `separability` defines the scores. Fifty components contain the
+    differences between conditions and much of the variation within conditions. Further components are dropped, because
+    their noise would make all distances similar.
     """
 
     name: ClassVar[str] = "pca-separability"
@@ -44,7 +44,7 @@ class PCASeparability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; notes name tissues with too few rows, and state standard errors of a subsample.
+        """Score one synthetic table.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a table with categorical features has

@@ -24,13 +24,13 @@ EQUAL = 1e-7  # as a share of the spread of the rows: a smaller distance, or dif
 class PRDC(Metric):
     """Precision, recall, density and coverage with k = 5 neighbours (option ``n_neighbours``).
 
-    The ball of a row has the row as its centre and reaches to the k-th nearest other row of the same table (real test
-    rows or synthetic rows). Rows are vectors with Euclidean distance, as in module `encoded`.
+    The ball of a row is centred at the row and reaches to the k-th nearest other row of the same table (real test rows
+    or synthetic rows). Distances are Euclidean, between rows that are encoded as vectors (see module `encoded`).
 
     - ``precision``: share of synthetic rows inside the ball of a real test row
     - ``recall``: share of real test rows inside the ball of a synthetic row
-    - ``density``: number of balls of real test rows around a synthetic row, divided by k; 1 is expected if real and
-      synthetic rows have the same distribution
+    - ``density``: mean number of balls of real test rows that contain a synthetic row, divided by k; 1 is expected if
+      real and synthetic rows have the same distribution
     - ``coverage``: share of real test rows with a synthetic row in their ball
 
     A row on the surface of a ball counts as outside, unless the row equals the centre. (A ball has radius 0 if k or
@@ -106,7 +106,7 @@ class PRDC(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; a note states standard errors if not all rows are used."""
+        """Score one synthetic table."""
         evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             of_real, of_synthetic = self._counts(evaluation)
@@ -121,7 +121,7 @@ class PRDC(Metric):
         return Result(scores, notes=notes)
 
     def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return one value per real or synthetic row for each score; a score is the mean of its values."""
+        """Return one value per row for each score (scores of real rows first); a score is the mean of its values."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         for rows, words in ((real, "real test"), (synthetic, "synthetic")):
@@ -146,5 +146,4 @@ class PRDC(Metric):
 
 
 def _radius(rows: NDArray[np.float32], k: int) -> Floats:
-    """Return the radius of each row's ball, the distance to its k-th nearest other row, shape (n_rows,)."""
     return nearest(rows, rows, k, exclude_self=True).distances[:, -1]

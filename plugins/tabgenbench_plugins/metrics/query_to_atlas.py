@@ -41,7 +41,7 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 class QueryToAtlas(Metric):
     """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    Module `atlas_mapping` contains the rule for `unknown`; the threshold is chosen on training cells alone. A
+    Module `atlas_mapping` defines which cells are distant, by a threshold that is chosen on training cells alone. A
     prediction is correct if it equals the type of the test cell. For a test cell of a type without training cells, the
     correct prediction is `unknown`.
     """
@@ -130,7 +130,6 @@ class QueryToAtlas(Metric):
 
 
 def _f1(truth: np.ndarray, answers: np.ndarray, labels: list[str]) -> float:
-    """Return the mean F1 over the given labels."""
     from sklearn.metrics import f1_score
 
     if not np.isin(truth, labels).any():

@@ -32,19 +32,18 @@ DIGITS = 12  # of the hash of the file of pairs
 
 
 class Regulators(Metric):
-    """Cosine similarity of the correlations of regulators and targets between synthetic rows and real test rows.
+    """Similarity of the correlations of regulators and their target genes between synthetic rows and real test rows.
 
-    For each regulator with targets t_1 ... t_n, let u be the vector of the correlations of the regulator with its
-    targets, and v the vector of the correlations of all pairs of its targets, over all rows of a table. With the cosine
-    cos(a, b) = a'b / (|a| |b|):
+    For a regulator with n targets, u is the vector of its correlations with the targets, and v is the vector of the
+    correlations of all pairs of targets. The cosine of two vectors is cos(a, b) = a'b / (|a| |b|).
 
-    - ``psi``: mean over regulators of cos(u_real, u_synthetic), weighted by the number of targets n
+    - ``psi``: mean over regulators of cos(u_real, u_synthetic), weighted by n
     - ``phi``: mean over regulators with two or more targets of cos(v_real, v_synthetic), weighted by n - 1
 
     The definitions and weights are those of Viñas et al. and of their public code (rvinas/adversarial-gene-expression,
-    ``utils.py``: the weight of phi is the positive root w of w (w + 1) = 2 x number of pairs). Features that are
-    constant in the real test rows are excluded. A feature that is constant only in the synthetic rows has r = 0 with
-    every other feature, and the cosine of a vector of zeros is 0. A regulator is not a target of itself.
+    ``utils.py``). Features that are constant in the real test rows are excluded. A feature that is constant only in the
+    synthetic rows has r = 0 with every other feature. The cosine with a synthetic vector of zeros is 0. A regulator is
+    not a target of itself.
     """
 
     name: ClassVar[str] = "regulators"
@@ -116,7 +115,7 @@ class Regulators(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save both cosines of each regulator as artifact ``regulators``.
+        """Score one synthetic table; save psi and phi of each regulator as artifact ``regulators``.
 
         Raises:
             Unsupported: no file of pairs is given, the file cannot be used, or a table with categorical features has
@@ -135,7 +134,7 @@ class Regulators(Metric):
         return Result(scores, undefined, artifacts={"regulators": found}, notes=tuple(notes))
 
     def _targets(self, evaluation: Evaluation) -> tuple[dict[str, list[str]], int]:
-        """Return each regulator's targets among the features, and the number of pairs with unknown names."""
+        """Return the targets of each regulator, and the number of pairs that name a feature the table does not have."""
         if self.config.pairs is None:
             raise Unsupported("no file of regulators and targets is given; set the option pairs=FILE")
         pairs = evaluation.shared.once(
@@ -165,14 +164,10 @@ class Regulators(Metric):
 
 
 def read_pairs(path: str, content: str | None = None) -> list[tuple[str, str]]:
-    """Read pairs of a regulator and a target from a TSV or CSV file.
+    """Read pairs of a regulator and a target from the first two columns of a TSV or CSV file.
 
-    Only the first two columns are used. The columns are separated by tabs if the first line contains a tab, otherwise
-    by commas.
-
-    Args:
-        path: the file.
-        content: first digits of the SHA-256 of the file, or None to read any content.
+    Columns are separated by tabs if the first line contains a tab, otherwise by commas. ``content`` is the expected
+    start of the SHA-256 of the file; None accepts any content.
 
     Raises:
         Unsupported: the file has no pairs, a line has fewer than two columns, or the SHA-256 of the file does not start
@@ -229,7 +224,6 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic) -> Columns:
 
 
 def _cosine(real: Floats, synthetic: Floats) -> float:
-    """Return the cosine of two vectors: 0 if the synthetic vector is zero, NaN if the real vector is zero."""
     lengths = float(np.linalg.norm(real)), float(np.linalg.norm(synthetic))
     if lengths[0] == 0.0:
         return np.nan

@@ -1,4 +1,4 @@
-"""scIB: batch correction and conservation of biology by an embedding of cells."""
+"""scIB: how well an embedding of cells removes batch effects and conserves biology."""
 
 from __future__ import annotations
 
@@ -94,13 +94,14 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 
 
 class ScIB(Metric):
-    """The ten scores of scIB for the first block of the embedded test cells, and means of these scores.
+    """The ten scores of scIB for the embedding of the test cells, and means of these scores.
 
-    The cell types are the labels of scIB. The batch column of the schema has the batches. Module `scib_scores` has the
-    definitions. Neighbour graphs are exact, not approximate.
+    Only the first block (named group of dimensions) of the embedding is scored. Labels, in the terms of scIB, are the
+    cell types. Batches are the values of the batch column of the schema. Module `scib_scores` defines the scores.
+    Neighbour graphs are exact, not approximate.
 
-    Source: Luecken et al. 2022, as computed by the package scib-metrics; where the paper and the package differ, both
-    values are given.
+    Source: Luecken et al. 2022, as computed by the package scib-metrics. If the paper and the package define a score
+    differently, the results contain a score for each definition.
     """
 
     name: ClassVar[str] = "scib"
@@ -120,8 +121,8 @@ class ScIB(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Compute the scores of scIB for the embedding of one model.
 
-        The artifact ``scib`` has a row for each score and mean of the figure, with columns ``group``, ``score`` and
-        ``value``.
+        The artifact ``scib`` has one row for each of the ten scores and of their three means, with columns ``group``,
+        ``score`` and ``value``.
 
         Raises:
             Unsupported: the test cells have one batch or one type.
@@ -154,7 +155,7 @@ class ScIB(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return the table of scores in the style of scIB."""
+        """Return a figure with the table of scores, in the style of scIB."""
         # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.scib_figure").scib_figures(artifacts)
         return figures

@@ -29,7 +29,7 @@ BLIND_TO = (
 
 
 class SDMetricsQuality(Metric):
-    """Quality report of the package ``sdmetrics``, as `evaluate_quality` of SDV shows it, against real test rows.
+    """Quality report of the package ``sdmetrics`` on synthetic rows, with real test rows as the reference.
 
     - ``sdmetrics-quality``: mean of ``sdmetrics-shapes`` and ``sdmetrics-pair-trends``
     - ``sdmetrics-shapes``: "Column Shapes", mean over columns of 1 - Kolmogorov-Smirnov distance (numeric) or 1 - total
@@ -37,8 +37,8 @@ class SDMetricsQuality(Metric):
     - ``sdmetrics-pair-trends``: "Column Pair Trends", the similarity of correlations or of contingency tables, averaged
       over the pairs of columns that the report includes
 
-    Rows are on the dataset's own scale, with conditions as columns, and missing values stay missing. The report has its
-    default settings, which depend on the version of the package.
+    Rows are on the dataset's own scale and include the conditions. Missing values are not replaced. The settings of the
+    report are the defaults of the installed version of the package.
     """
 
     name: ClassVar[str] = "sdmetrics"
@@ -99,7 +99,7 @@ class SDMetricsQuality(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; notes state the package's version, and standard errors if not all rows are used.
+        """Score one synthetic table; a note states the version of the package.
 
         Raises:
             Unsupported: the table has more columns than option ``max_columns``.
@@ -129,7 +129,7 @@ class SDMetricsQuality(Metric):
 
 
 def quality_metadata(table: Table) -> dict[str, Any]:
-    """Return the metadata of the columns of `quality_frame`, as SDMetrics expects it."""
+    """Return the type of each column of `quality_frame` in the format of SDMetrics."""
     numeric = {name: {"sdtype": "numerical"} for name in table.features}
     labels = {name: {"sdtype": "categorical"} for name in (*table.schema.conditions, *generated_columns(table))}
     return {"columns": {**labels, **numeric}}

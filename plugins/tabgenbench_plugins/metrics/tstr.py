@@ -74,8 +74,8 @@ class TrainSyntheticTestReal(Metric):
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees
-    - ``boosting``: gradient boosting with histograms, 100 iterations; with more than 200 columns, trained on the first
-      50 principal components of its training rows
+    - ``boosting``: gradient boosting with histograms, 100 iterations. More than 200 columns of predictors are replaced
+      by their first 50 principal components, which are fitted to the rows that the model is trained on.
 
     A score is the mean over targets and models, with equal weights. The best model is not selected, because the
     selection would use the test rows. A model trained on synthetic rows never predicts a class that does not occur in
@@ -122,7 +122,6 @@ class TrainSyntheticTestReal(Metric):
         return Result(scores, undefined, artifacts=artifacts, notes=downstream.notes)
 
     def _outcomes(self, downstream: Downstream) -> Iterator[dict[str, Any]]:
-        """Yield the scores of each model for each target."""
         for task in downstream.tasks:
             for model in self.config.models:
                 row: dict[str, Any] = {"target": task.target, "model": model}
@@ -132,7 +131,6 @@ class TrainSyntheticTestReal(Metric):
                 yield row
 
     def _classes(self, downstream: Downstream) -> list[pd.DataFrame]:
-        """Return a table for each categorical target, with the mean scores over models of each class."""
         tables = []
         for task in downstream.tasks:
             if task.is_numeric:

@@ -26,11 +26,11 @@ __all__ = ["UMAPSeparability"]
 class UMAPSeparability(Metric):
     """Separability of tissues and statuses, and mixing of real and synthetic rows, in a UMAP of all these rows.
 
-    Scores in a UMAP do not rank generators. UMAP contracts compact groups, so rows without noise look better separated
-    than real rows. A change of the seed of UMAP changes the scores by about .05. The ranked scores are those of
-    ``pca-separability``. The figures show the artifact ``umap``.
+    The scores do not rank generators, because UMAP contracts compact groups, so that rows without noise look better
+    separated than real rows. Another seed of UMAP changes the scores by about .05. The scores of ``pca-separability``
+    rank generators.
 
-    Source of the settings: Viñas et al., Bioinformatics 38(3), 2022 (300 neighbours, minimal distance 0.7).
+    The default settings are those of Viñas et al., Bioinformatics 38(3), 2022: 300 neighbours, minimal distance 0.7.
     """
 
     name: ClassVar[str] = "umap-separability"
@@ -60,10 +60,10 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``umap`` has one row for each plotted row. Its columns are ``row`` (the position among the rows
-        used), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each condition as ``condition.NAME``, starting
-        with the columns used as tissue and status. If there are as many synthetic rows as test rows, each synthetic row
-        was sampled for the conditions of the test row in the same position.
+        The artifact ``umap`` has one row for each row in the figure. The columns are ``row`` (the position among the
+        used rows of this origin), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and ``condition.NAME`` for each
+        condition, starting with tissue and status. If there are as many synthetic rows as test rows, a synthetic row
+        has the conditions of the test row with the same ``row``.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a table with categorical features has

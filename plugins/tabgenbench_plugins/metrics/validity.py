@@ -29,23 +29,21 @@ Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Shares of invalid values (outside the training range, unseen category, not whole), and of rows with such a value.
+    """Shares of invalid values, and of rows with an invalid value.
 
-    Real test rows also contain values outside the ranges of the training rows. The rate of such values in real test
-    rows is the reference for synthetic rows. The scores that end in ``-error`` are the absolute difference of a share
-    between the synthetic rows and the real test rows:
+    A value is invalid if it is outside the range of the training rows, is a category that no training row has, or is
+    not whole in a feature of whole numbers. Real test rows also contain values outside the training range, so test rows
+    are the reference. A score that ends in ``-error`` is the absolute difference of a share between synthetic rows and
+    real test rows:
 
     - ``out-of-range-error``: share of the values of numeric features and dates that are below the smallest or above the
       largest training value of the feature
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
-    - ``invalid-rows-error``: share of rows with at least one violation
+    - ``invalid-rows-error``: share of rows with at least one invalid value
 
-    The score ``not-whole`` is a share in the synthetic rows, not a difference, because whole-number features are always
-    whole in test rows:
-
-    - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
-      dataset's own scale. A run rounds samples, so only a table that was not sampled in a run can have values that are
-      not whole.
+    The score ``not-whole`` is the share of the synthetic values of whole-number features and dates that are not whole
+    on the dataset's own scale. In test rows, these values are always whole. A run of the benchmark rounds samples, so
+    the score can exceed 0 only for tables from another source.
     """
 
     name: ClassVar[str] = "validity"
@@ -105,9 +103,10 @@ class Validity(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; save the share of violations of each kind and column as artifact ``columns``.
+        """Score one synthetic table.
 
-        Notes state the shares in the synthetic rows and in the real test rows.
+        The artifact ``columns`` contains the share of each kind of invalid value in each column. Notes state the shares
+        in the synthetic rows and in the real test rows.
         """
         for n_rows, kind in ((evaluation.synthetic.n_rows, "synthetic"), (evaluation.test.n_rows, "real test")):
             if n_rows == 0:
@@ -133,23 +132,19 @@ class Validity(Metric):
 
 
 class _Violations:
-    """Number of violations (invalid values) and of values in a table, for each kind of violation and each column.
-
-    A mask marks the rows with a violation.
-    """
+    """Numbers of invalid values and of all values, for each kind of invalid value and each column of a table."""
 
     def __init__(self, n_rows: int) -> None:
         self.invalid = np.zeros(n_rows, dtype=bool)
         self.counts: list[tuple[str, str, int, int]] = []
 
     def add(self, kind: str, column: str, wrong: Bools, present: Bools) -> None:
-        """Count the violations of a column; ``wrong`` and ``present`` have shape (n_rows,)."""
+        """Count the invalid values of a column; ``wrong`` and ``present`` are masks of the rows."""
         wrong = wrong & present
         self.invalid |= wrong
         self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))
 
     def share(self, kind: str, reason: str) -> float:
-        """Return the share of violations of a kind among the values that this kind applies to."""
         chosen = [(wrong, values) for _, found, wrong, values in self.counts if found == kind]
         if not chosen:
             raise Undefined(reason)
@@ -157,13 +152,11 @@ class _Violations:
         return wrong / values if values else 0.0
 
     def row_share(self) -> float:
-        """Return the share of rows with a violation."""
         if not self.counts:
             raise Undefined("the table has no feature with a training value")
         return float(self.invalid.mean())
 
     def text(self) -> str:
-        """Return the shares of violations as a text."""
         parts = []
         for kind in (RANGE, CATEGORY, FRACTION):
             if any(found == kind for _, found, _, _ in self.counts):
@@ -171,7 +164,6 @@ class _Violations:
         return ", ".join([*parts, f"{self.invalid.mean():.2%} of rows with any violation"])
 
     def table(self) -> pd.DataFrame:
-        """Return a table with one row for each column and kind of violation."""
         rows = [(column, kind, wrong / max(values, 1), values) for column, kind, wrong, values in self.counts]
         return pd.DataFrame(rows, columns=["column", "violation", "share", "values"]).round({"share": 6})
 
@@ -202,10 +194,6 @@ def _violations(evaluation: Evaluation, side: RealOrSynthetic) -> _Violations:
 
 
 def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the smallest and the largest value of each feature, ignoring missing values.
-
-    A feature without a value has the range inf to -inf.
-    """
     values, present = train.dense(), train.present()
     where = True if present is None else present
     low = values.min(axis=0, where=where, initial=np.inf)
@@ -214,11 +202,6 @@ def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _not_whole(own: NDArray[np.float32], std: float) -> Bools:
-    """Return which values of a feature are not whole, shape (n_rows,).
-
-    Args:
-        own: values on the dataset's own scale.
-        std: standard deviation of the training rows.
-    """
+    """Return which values of a feature on the dataset's own scale are not whole, shape (n_rows,)."""
     tolerance = np.maximum(1e-4, WHOLE * (np.abs(own) + std))
     return np.asarray(~(np.abs(own - np.rint(own)) <= tolerance))

@@ -1,14 +1,14 @@
-"""A normal distribution of latent codes for each condition, in place of the prior N(0, I) of a VAE.
+"""A normal distribution of latent codes for each condition, which replaces the prior N(0, I) of a VAE.
 
 If the condition is an input of the decoder, the latent codes of a condition's training rows need not follow N(0, I).
 The distribution of these latent codes is the aggregated posterior, the mean of the encoder's q(z | x, c) over the rows
-of the condition. Tomczak & Welling ("VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120) show that the aggregated
-posterior as prior maximises the evidence lower bound. This module approximates the aggregated posterior by a normal
-distribution with the same mean and, up to shrinkage, the same covariance:
+of the condition. Tomczak & Welling ("VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120) show that the evidence
+lower bound is maximal if the prior is the aggregated posterior. This module approximates the aggregated posterior by a
+normal distribution with the same mean and, up to shrinkage, the same covariance:
 
     z | c ~ N(m_c, w_c S_c + (1 - w_c) S_p + diag(v_c))
 
-    m_c, S_c  mean and covariance of the posterior means of the condition's rows    v_c  mean of their variances
+    m_c, S_c  mean and covariance of the posterior means of the condition's rows    v_c  mean posterior variances
     S_p  the covariance pooled over conditions    w_c  the weight of `parts.hierarchical`
 
     N rows   M rows drawn   K conditions   Z latent

@@ -24,11 +24,11 @@ __all__ = ["BiologyInputs", "CovariateRows"]
 
 @dataclass(frozen=True, eq=False)
 class BiologyInputs:
-    """The rule that turns condition columns into inputs.
+    """The rule that turns condition columns into inputs of the networks.
 
     Attributes:
         codes: values of all condition columns among the training cells, as text.
-        numbers: columns that are numbers, each with mean and standard deviation over the training cells.
+        numbers: numeric columns, each with mean and standard deviation over the training cells.
     """
 
     codes: ConditionCodes
@@ -36,7 +36,7 @@ class BiologyInputs:
 
     @classmethod
     def fit(cls, cells: TrainingCells, continuous: Sequence[str]) -> BiologyInputs:
-        """Collect the values of the training cells.
+        """Return the rule for the condition columns of the training cells.
 
         Raises:
             ConfigError: a continuous column is no condition column, or has values that are not numbers.
@@ -64,7 +64,7 @@ class BiologyInputs:
         return max(1, sum(self.categories.n_categories)) + len(self.numbers)
 
     def of(self, frame: pd.DataFrame) -> torch.Tensor:
-        """Return inputs, shape (N, I); a category that no training cell has, and a missing column, have inputs of 0.
+        """Return inputs, shape (N, I), which are 0 for a missing column or a category that no training cell has.
 
         Raises:
             ConfigError: a value of a continuous column is not a number.
@@ -78,11 +78,11 @@ class BiologyInputs:
     def asked(
         self, conditions: pd.DataFrame, train: TrainingConditions, context: Context
     ) -> tuple[pd.DataFrame, torch.Tensor]:
-        """Return, for requested conditions, known conditions to draw library sizes from, and inputs of the network.
+        """Return the training conditions from which library sizes are drawn, and the inputs, for each request.
 
-        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers. In
-        the known conditions, each combination of numbers is replaced by the nearest one of training cells with equal
-        categories, or of all training cells if none has equal categories.
+        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers; the
+        training conditions contain the nearest numbers of training cells with equal categories (or of any training
+        cells, if none has equal categories).
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)
@@ -124,14 +124,14 @@ class BiologyInputs:
 
 @dataclass(frozen=True, eq=False)
 class CovariateRows:
-    """Covariates of all training cells, on the CPU.
+    """Covariates (conditions and batch) of all training cells, on the CPU.
 
     Attributes:
         biology_NI: inputs for the condition columns.
         batch_NS: one-hot codes of the batch.
-        biology_left_NI: biology minus its mean in the batch of the cell.
-        batch_left_NS: batch minus its mean among cells of equal conditions; with columns of numbers, minus its
-            least-squares prediction from the combination of categories and the numbers.
+        biology_left_NI: ``biology_NI`` minus its mean in the cell's batch.
+        batch_left_NS: ``batch_NS`` minus its mean among cells of equal conditions or, with numeric columns, minus its
+            least-squares prediction from the categories and the numbers.
     """
 
     biology_NI: torch.Tensor

@@ -1,4 +1,4 @@
-"""Penalties that separate two blocks of latents: total correlation, and correlation with the other block's covariates.
+"""Penalties that separate two groups (blocks) of latents: total correlation, and correlation with covariates.
 
 N rows   Z latent   K one-hot codes
 """
@@ -15,10 +15,10 @@ TINY = 1e-8
 
 
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
-    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, a scalar; q is the average of the posteriors.
+    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, where q is the mean of the posteriors.
 
-    The posteriors are averaged over the rows of the batch, so the estimate is biased and at most log N (Chen et al.
-    2018, https://arxiv.org/abs/1802.04942, for single latents).
+    The mean is over the N rows of the batch, so the estimate is biased and cannot exceed log N. Chen et al. 2018,
+    https://arxiv.org/abs/1802.04942, use this estimate for single latents.
 
     Args:
         z: one draw from the posterior of each row, shape (N, Z).
@@ -39,11 +39,11 @@ def _log_densities(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> t
 
 
 def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
-    """Sum the squared correlations of all pairs of a latent and a one-hot code; a constant contributes 0.
+    """Return the sum of squared correlations over all pairs of a latent and a one-hot code.
 
     Args:
         z_NZ: latents.
-        codes_NK: codes.
+        codes_NK: one-hot codes; a constant code contributes 0.
         counts_N: 1 for rows to use and 0 for rows to ignore.
     """
     weights_N1 = counts_N[:, None] / counts_N.sum().clamp_min(1.0)
@@ -53,7 +53,7 @@ def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: t
 
 
 def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
-    """Append the products of all pairs of centred latents to the latents, shape (N, Z + Z (Z + 1) / 2)."""
+    """Return latents and the products of all pairs of centred latents, shape (N, Z + Z (Z + 1) / 2)."""
     centred_NZ = z_NZ - z_NZ.mean(dim=0)
     i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
     return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)

@@ -1,4 +1,4 @@
-"""The network of `invae`: one encoder of two blocks of latents, and a negative binomial decoder.
+"""The network of `invae`: an encoder for two groups (blocks) of latents, and a negative binomial decoder.
 
     log(x + 1), masked codes ── encoder ──► mu, logvar of (z_inv, z_spur) ── z = mu + exp(logvar / 2) ε
     z ── decoder ──► proportions f_NF (softmax);  count ~ NB(mean L f, dispersion theta), L the library size
@@ -27,8 +27,8 @@ class BlockVAE(nn.Module):
     Args:
         n_codes: K.
         n_latent: Z.
-        hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
-        log_means: logarithms of the genes' mean proportions, shape (F,), with which the decoder's bias starts.
+        hidden: widths of the encoder's hidden layers, which the decoder uses in reverse order.
+        log_means: logarithms of the genes' mean proportions, shape (F,): the initial bias of the decoder.
         dropout: share of hidden units that are 0 in a training step.
         generator: random generator for the initial weights.
     """
@@ -79,9 +79,10 @@ class BlockVAE(nn.Module):
 
 
 def negative_log_likelihood(x_NF: torch.Tensor, log_f_NF: torch.Tensor, log_theta_F: torch.Tensor) -> torch.Tensor:
-    """Return the negative log-likelihood of counts, in nats, summed over genes and averaged over cells, without log x!.
+    """Return the negative log-likelihood of counts (without log x!) in nats, as a mean over cells.
 
-    L is the library size of the cell, the sum of its counts. The variance of a count is L f + (L f)² / theta.
+    The likelihood of a cell is a sum over genes. A count has mean L f and variance L f + (L f)² / theta, where L is the
+    library size, the sum of the cell's counts.
     """
     theta = log_theta_F.exp()
     log_mean = log_f_NF + x_NF.sum(dim=1, keepdim=True).clamp_min(1.0).log()

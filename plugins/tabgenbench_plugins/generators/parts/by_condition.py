@@ -20,7 +20,7 @@ class TrainingConditions:
 
     Attributes:
         frame: conditions of the training rows, shape (n_train, n_columns).
-        labels: the conditions of the training rows, sorted by name, length K.
+        labels: names of the K different conditions, sorted.
         group: position in ``labels`` of the condition of each training row, shape (n_train,).
         counts: number of training rows of each condition, shape (K,).
     """
@@ -47,8 +47,8 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        Missing values are not averaged. If all values of a feature are missing in a condition, the mean is the value
-        that stands for a missing value (the median of the training rows).
+        Missing values are excluded. If all values of a feature are missing in a condition, the median of all training
+        rows is returned.
 
         Args:
             values: training rows, shape (n_train, n_features).
@@ -65,7 +65,7 @@ class TrainingConditions:
         return means
 
     def category_counts(self, codes: NDArray[np.int64], n_values: int) -> NDArray[np.int64]:
-        """Count the training rows of each condition with each value of a categorical column, shape (K, n_values).
+        """Return numbers of training rows by condition and value of a categorical column, shape (K, n_values).
 
         Args:
             codes: the column's code in each training row, shape (n_train,).
@@ -75,7 +75,7 @@ class TrainingConditions:
         return counts.reshape(len(self.labels), n_values).astype(np.int64)
 
     def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
-        """Return the position of the training condition to use for each requested row, shape (n_asked,).
+        """Return, for each requested row, the position in ``labels`` of the condition to use, shape (n_asked,).
 
         A condition without training rows is replaced by the most similar condition with training rows, and the
         replacement is recorded.
@@ -89,13 +89,13 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each training condition to use, sorted by name, and the positions of the requests that use it."""
+        """Yield the position in ``labels`` of each condition to use, and the positions of its requested rows."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
 
     def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
-        """Record which requested conditions have too few training rows for a separate estimate.
+        """Record the requested conditions that have too few training rows for an estimate of their own.
 
         Args:
             asked: the training condition used for each requested row, shape (n_asked,).
@@ -113,11 +113,10 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Replace unknown conditions by known ones, for a model whose one-hot codes cover only values of the training rows.
+    """Replace condition values that no training row has, for which a model has no one-hot codes.
 
     A requested condition with a value that no training row has is replaced by the most similar training condition, and
-    the replacement is recorded. A new combination of values that occur in training rows is kept, and a note names the
-    combination.
+    the replacement is recorded. A new combination of values that occur in training rows is kept and named in a note.
 
     Args:
         conditions: requested conditions, shape (n_rows, at least the condition columns).
@@ -147,7 +146,7 @@ def with_known_values(
 
 
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw ``n`` of ``rows`` in random order, so that the numbers of uses of two rows differ by at most one.
+    """Return ``n`` of ``rows`` in random order; the numbers of copies of two rows differ by at most one.
 
     Rows are drawn without replacement; when all rows are used, drawing starts again in a new random order.
     """

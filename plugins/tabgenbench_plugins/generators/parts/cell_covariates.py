@@ -1,6 +1,6 @@
-"""Training cells of `invae`: counts, biological and technical covariates, and library sizes for generated cells.
+"""Training cells of `invae`: counts, covariates (conditions and batch), and library sizes for generated cells.
 
-N cells   F genes   C conditions that cells have   I, S one-hot codes of biology (invariant) and batch (spurious)
+N cells   F genes   C columns   I, S one-hot codes of the conditions (biology) and of the batch
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def to_one_hot(codes_NC: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
 
 
 def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.float32]:
-    """Return one-hot codes like `to_one_hot`; unknown values and absent columns have codes of 0."""
+    """Return one-hot codes as `to_one_hot` does; all codes of an unknown value or an absent column are 0."""
     parts = [np.zeros((len(frame), 0 if values.columns else 1), dtype=np.float32)]
     for column, known in zip(values.columns, values.categories, strict=True):
         text = frame[column].astype(str).to_numpy() if column in frame else np.full(len(frame), "")
@@ -53,8 +53,8 @@ class Minibatch:
         x_NF: counts, dense.
         biology_NI: one-hot codes of the condition columns.
         batch_NS: one-hot codes of the batch.
-        biology_left_NI: biology minus its mean in the batch of the cell.
-        batch_left_NS: batch minus its mean in the condition of the cell.
+        biology_left_NI: ``biology_NI`` minus its mean in the cell's batch.
+        batch_left_NS: ``batch_NS`` minus its mean in the cell's condition.
     """
 
     x_NF: torch.Tensor
@@ -107,12 +107,12 @@ class TrainingCells:
 
 @dataclass(frozen=True, eq=False)
 class CellPool:
-    """Batch and library size of each training cell, sorted by condition; sampled cells get them from random cells.
+    """Batch and library size of each training cell, from which the values of sampled cells are drawn.
 
     Attributes:
-        conditions: conditions of the training cells, whose rows are sorted by condition.
+        conditions: conditions of the training cells; all three attributes are sorted by condition.
         batch: code of the batch, shape (N,).
-        library: sum of the counts, shape (N,).
+        library: library size (sum of the counts), shape (N,).
     """
 
     conditions: TrainingConditions
@@ -129,9 +129,10 @@ class CellPool:
         return cls(ordered, cells.batches()[order], library[order])
 
     def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return batch and library size of a random training cell of the same condition for each requested row.
+        """Return, for each requested row, batch and library size of a random training cell of the condition.
 
-        A condition without training cells uses cells of the most similar known condition, and a note names both.
+        A condition without training cells is replaced by the most similar condition with training cells, and a note
+        names both.
 
         Args:
             conditions: condition columns with known values, shape (n_rows, n_columns).

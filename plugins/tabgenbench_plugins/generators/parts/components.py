@@ -35,8 +35,8 @@ class Components:
         mean: shape (n_features,).
         axes: rows are orthonormal, shape (D, n_features).
         scale: standard deviation of the training rows along each axis, shape (D,).
-        noise_sd: standard deviation of the noise, √psi_k for each condition and √psi in the last row, shape
-            (n_conditions + 1, n_features).
+        noise_sd: standard deviation of the noise, shape (n_conditions + 1, n_features): √psi_k of each condition, and
+            √psi in the last row.
     """
 
     mean: Floats
@@ -68,11 +68,11 @@ class Components:
         return cls(*(part.astype(np.float32) for part in kept))
 
     def scores(self, values: Floats) -> Floats:
-        """Project rows on the components and return their scores z, shape (n_rows, D)."""
+        """Return the scores z of rows on the components, shape (n_rows, D)."""
         return np.asarray((values - self.mean) @ self.axes.T / self.scale, dtype=np.float32)
 
     def values(self, scores: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return the features of rows with these scores, shape (n_rows, n_features), with noise.
+        """Return the features of rows with these scores, with noise, shape (n_rows, n_features).
 
         Args:
             scores: shape (n_rows, D).

@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows, sampled without computing the matrix itself.
+"""Ledoit-Wolf covariance of many features from few rows, and sampling without computing this matrix.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.
@@ -39,9 +39,9 @@ class ShrunkCovariance:
 
         Args:
             residuals_NF: rows minus their mean, or minus the mean of their condition.
-            degrees_of_freedom: N minus the number of subtracted means. The sum of squares and products is divided by
-                this number instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known
-                mean).
+            degrees_of_freedom: N minus the number of subtracted means. Sums of squares and products are divided by this
+                number, so that sampled rows have the variance of the data. Ledoit & Wolf divide by N, because they
+                assume a known mean.
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))
@@ -73,9 +73,9 @@ class ShrunkCovariance:
 def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
     """Return the shrinkage s of Ledoit & Wolf (2004) for centred rows, as `sklearn.covariance.ledoit_wolf` computes it.
 
-    With S = XᵀX / N and m = tr(S) / F, s = min(b², d²) / d² where d² = |S - m I|² / F and b² is the mean squared
-    distance of the single rows' xxᵀ from S, divided by N F. Only |S|² needs a product of X with itself. Because |XᵀX| =
-    |XXᵀ|, the smaller of the two products is computed, in blocks.
+    X is the matrix of residuals, S = XᵀX / N and m = tr(S) / F. Then s = min(b², d²) / d², where d² = |S - m I|² / F,
+    and b² is the mean over rows x of |xxᵀ - S|², divided by N F. Because |XᵀX| = |XXᵀ|, the smaller of these two
+    products is computed, in chunks of rows.
     """
     n, n_features = residuals_NF.shape
     if n_features == 1:

@@ -1,17 +1,17 @@
-"""Gaussian and multinomial diffusion: how noise is added to rows, and one denoising step.
+"""Noising and denoising steps of Gaussian and multinomial diffusion.
 
 Ho et al., "Denoising diffusion probabilistic models", 2020, https://arxiv.org/abs/2006.11239 (Gaussian); Hoogeboom et
 al., "Argmax flows and multinomial diffusion", 2021, https://arxiv.org/abs/2102.05379 (multinomial); Nichol & Dhariwal,
 "Improved denoising diffusion probabilistic models", 2021, https://arxiv.org/abs/2102.09672 (cosine schedule, fewer
 steps when sampling).
 
-ā_t is the share of the signal that is left at time t, ā_0 = 1. A denoising step may skip times and go from t to any s <
-t, with α = ā_t / ā_s. For s = t - 1, the formulas are those of the papers.
+ā_t is the share of the signal that is left at time t, with ā_0 = 1. A denoising step may skip times: it goes from t to
+any s < t, and α = ā_t / ā_s replaces the α_t of the papers.
 
     Gaussian      x_t = √ā_t x_0 + √(1 - ā_t) ε
     multinomial   x_t ~ ā_t x_0 + (1 - ā_t) / V       for a one-hot code of V values
 
-    N rows   D numbers   V values of one categorical feature
+    N rows   D numeric entries of a row   V values of one categorical feature
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def cosine_signal(n_steps: int, device: torch.device | str = "cpu") -> torch.Ten
 
 
 def sampling_times(n_steps: int, n_sampling: int) -> list[int]:
-    """Return descending times from T to 0 for sampling, equally spaced; at most T + 1 of them."""
+    """Return at most T + 1 equally spaced times in descending order, from T to 0."""
     n = min(n_steps, n_sampling)
     return [round(n_steps * (n - i) / n) for i in range(n + 1)]
 
 
 def number_noised(x0_ND: torch.Tensor, noise_ND: torch.Tensor, signal_N1: torch.Tensor) -> torch.Tensor:
-    """Return x_t, the numbers x_0 with noise."""
+    """Return the numeric entries x_t, computed from x_0 and standard normal noise, shape (N, D)."""
     return signal_N1.sqrt() * x0_ND + (1 - signal_N1).sqrt() * noise_ND
 
 
@@ -61,19 +61,21 @@ def number_step(
     bounds: tuple[torch.Tensor, torch.Tensor],
     noise_ND: torch.Tensor,
 ) -> torch.Tensor:
-    """Sample x_s given x_t and the predicted noise, which determines x̂_0.
+    """Sample the numeric entries x_s given x_t and the predicted noise, shape (N, D).
 
-    The mean is that of q(x_s | x_t, x̂_0), √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t. The variance
-    is 1 - α, and 0 at s = 0. The variance 1 - α is the larger of the two variances in Ho et al., section 3.2. In 100
-    steps, numbers of variance 1 keep their variance within 0.1 %; with the smaller of the two variances, they would
-    lose 5 %.
+    The predicted noise determines the estimate x̂_0 of x_0. The mean of x_s is the mean of q(x_s | x_t, x̂_0):
+
+        √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t
+
+    The variance of x_s is 1 - α, the larger of the two variances in Ho et al., section 3.2, or 0 at s = 0. The smaller
+    variance would reduce the variance of samples by 5 % in 100 steps.
 
     Args:
         x_ND: x_t.
         predicted_ND: the network's prediction of the noise in x_t.
         signal: ā_t and ā_s, scalars.
-        bounds: lowest and highest value of each number in training rows, shape (D,), to which x̂_0 is limited, because
-            near t = T a small error of the predicted noise is a large error of x̂_0.
+        bounds: lowest and highest value of each entry in training rows, each of shape (D,). The estimate x̂_0 is
+            clipped to these bounds, because near t = T a small error of the noise causes a large error of x̂_0.
         noise_ND: standard normal noise.
     """
     now, then = signal
@@ -84,7 +86,7 @@ def number_step(
 
 
 def category_noised(x0_NV: torch.Tensor, signal_N1: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Sample x_t, as one-hot codes."""
+    """Sample x_t as one-hot codes, shape (N, V)."""
     return category_draw(signal_N1 * x0_NV + (1 - signal_N1) / x0_NV.shape[1], draws)
 
 
@@ -95,7 +97,7 @@ def category_posterior(
 
     Args:
         x_NV: x_t, one-hot codes.
-        p0_NV: probabilities of x_0, or its one-hot codes.
+        p0_NV: probabilities or one-hot codes of x_0.
         now_N1: ā_t.
         then_N1: ā_s.
     """
@@ -105,6 +107,6 @@ def category_posterior(
 
 
 def category_draw(p_NV: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Draw one-hot codes with given probabilities p, as the largest p / e with exponential noise e."""
+    """Draw a one-hot code for each row of probabilities p: the largest p / e with exponential noise e."""
     race_NV = p_NV / torch.empty_like(p_NV).exponential_(generator=draws).clamp_min(1e-30)
     return torch.zeros_like(p_NV).scatter_(1, race_NV.argmax(dim=1, keepdim=True), 1.0)

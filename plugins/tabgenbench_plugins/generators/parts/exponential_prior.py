@@ -1,20 +1,19 @@
-"""A prior of latents given covariates, from the exponential family and without its normalising constant, as in NFinVAE.
+"""Exponential-family prior of latents given covariates, as in NFinVAE; its normalising constant is unknown.
 
     log p(z | c) = <t(z), λ(c)> + <(z, z²), λ'(c)> + const,   t(z) = V softplus(W z + a)
                  = Σ_h w_h(c) softplus(W_h z + a_h) + Σ_d τ_d(c) (m_d(c) z_d - z_d² / 2) + const,   w(c) = Vᵀ λ(c)
 
 The coefficient of z² is -τ/2 < 0 and softplus grows linearly, so the density can be normalised. m(c) is linear in the
-one-hot codes. Score matching (Hyvärinen 2005) trains the prior on the latents of cells, through which no gradient
-flows:
+one-hot codes. Score matching (Hyvärinen 2005) trains the prior on latents of cells, which are constants here (no
+gradient reaches the encoder):
 
     E[½ ‖∇ log p‖² + tr ∇² log p]
     ∇ log p = Wᵀ (w σ(W z + a)) + τ (m - z),   tr ∇² log p = Σ_h w_h σ'(W_h z + a_h) ‖W_h‖² - Σ_d τ_d
 
-with σ the logistic function. The encoder is trained by the gradient of log p with respect to z alone, because score
-matching does not determine the normalising constant. Samples come from the Metropolis-adjusted Langevin algorithm
-(MALA).
+with σ the logistic function. The encoder needs only the gradient of log p with respect to z, which does not contain the
+unknown normalising constant. Samples come from the Metropolis-adjusted Langevin algorithm (MALA).
 
-    N rows   K one-hot codes   Z latent   H units of t   M entries of t(z) and λ(c)
+    N rows   K one-hot codes   Z latent   H softplus units of t   M entries of t(z) and λ(c)
 """
 
 from __future__ import annotations
@@ -46,13 +45,9 @@ class Coefficients(NamedTuple):
 
 
 class ExponentialPrior(nn.Module):
-    """The prior.
+    """Prior p(z | c) of the exponential family, for K codes and Z latents.
 
-    Args:
-        n_codes: K.
-        n_latent: Z.
-        steps: steps of MALA; the first half adapts the step size.
-        generator: random generator for the initial weights.
+    The Markov chains that sample from it have ``steps`` steps; the first half adapts the step size.
     """
 
     def __init__(self, n_codes: int, n_latent: int, *, steps: int, generator: torch.Generator) -> None:
@@ -86,9 +81,9 @@ class ExponentialPrior(nn.Module):
         return curved_N - at.precision_NZ.sum(dim=1)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the KL term in nats, mean over rows, without the normalising constant of p, from one sample z per row.
+        """Return the KL term in nats up to a constant, mean over rows, estimated with one sample z per row.
 
-        The gradient trains only the encoder, not the parameters of the prior.
+        The constant is the unknown normalising constant of p. The gradient trains only the encoder, not the prior.
         """
         at = Coefficients(*(one.detach() for one in self.coefficients(c_NK)))
         with torch.no_grad():
@@ -98,7 +93,7 @@ class ExponentialPrior(nn.Module):
         return (-entropy - log_prior).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the loss of score matching, mean over rows; the caller must detach z from the encoder."""
+        """Return the loss of score matching, mean over rows; z must be detached from the encoder."""
         at = self.coefficients(c_NK)
         return (0.5 * self.score(z_NZ, at).square().sum(dim=1) + self.trace(z_NZ, at)).mean()
 
@@ -106,9 +101,9 @@ class ExponentialPrior(nn.Module):
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
         """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
-        Each chain starts at a sample of the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. Chains with equal
-        covariates share a step size, which is adapted in the first half of the steps and then fixed. A note states the
-        acceptance rate in the second half of the steps.
+        A chain starts at a sample of N(m, 1/τ), and its steps are scaled by 1/√τ. Chains with equal covariates share a
+        step size, which is fixed after the first half of the steps. The acceptance rate is written to the notes of the
+        result.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

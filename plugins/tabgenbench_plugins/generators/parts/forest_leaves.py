@@ -1,9 +1,10 @@
 """Leaves of a random forest, and the training rows in each leaf.
 
-A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least `min_rows` rows,
-because sampling from one or two rows would copy them. The weight of the leaf is added to the ancestor.
+A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least `min_rows` rows, and
+the weight of the leaf is added to the ancestor. Otherwise, rows sampled from a leaf with one or two training rows would
+be copies of training rows.
 
-N training rows   B trees   L leaves, or ancestors in their place, of all trees   F numeric columns
+N training rows   B trees   L leaves of all trees, after these replacements
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ NO_CHILD = -1  # scikit-learn marks a leaf by this number
 
 @dataclass(frozen=True, eq=False)
 class ForestLeaves:
-    """The leaves of all trees.
+    """The leaves of all trees, after the replacement of small leaves by ancestors.
 
     Attributes:
-        order: training rows sorted by leaf, shape (B, N). The rows below any node are consecutive, because scikit-learn
-            numbers the nodes of a tree depth first.
-        tree: tree of each leaf, shape (L,).
+        order: positions of the training rows, sorted by leaf, for each tree, shape (B, N). The rows below any node are
+            consecutive, because scikit-learn numbers the nodes of a tree depth first.
+        tree: number of the tree of each leaf, shape (L,).
         node: number of each leaf in its tree, shape (L,).
         start: position of the first row of each leaf in ``order``, shape (L,).
         count: number of training rows of each leaf, shape (L,).
-        weight: share of the training rows and trees that each leaf represents, shape (L,); the sum is 1.
+        weight: share of all pairs of a training row and a tree in which the row falls into this leaf or a leaf replaced
+            by it, shape (L,).
     """
 
     order: NDArray[np.int32]
@@ -42,12 +44,12 @@ class ForestLeaves:
 
     @classmethod
     def of(cls, trees: list[Any], rows: NDArray[np.float32], min_rows: int) -> ForestLeaves:
-        """Find the training rows in each leaf of fitted trees.
+        """Find the training rows in each leaf.
 
         Args:
-            trees: the fitted structures (``tree_`` of scikit-learn).
-            rows: encoded training rows, shape (N, all columns).
-            min_rows: fewest training rows of a leaf.
+            trees: the ``tree_`` attributes of fitted scikit-learn trees.
+            rows: encoded training rows.
+            min_rows: smallest number of training rows of a leaf.
         """
         orders, parts = [], []
         for number, tree in enumerate(trees):
@@ -71,13 +73,13 @@ class ForestLeaves:
         return np.asarray(np.minimum(found, last), dtype=np.int64)
 
     def draw_rows(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int32]:
-        """Draw a random training row from each of these leaves; the result has the shape of ``leaves``."""
+        """Return the position of a random training row in each given leaf, in the shape of ``leaves``."""
         offset = (rng.random(leaves.shape) * self.count[leaves]).astype(np.int64)
         rows: NDArray[np.int32] = self.order[self.tree[leaves], self.start[leaves] + offset]
         return rows
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Sum a value per row over the training rows in each leaf, shape (L, ...)."""
+        """Return the sum of ``values`` over the training rows in each leaf, shape (L, ...)."""
         sums = np.empty((len(self.tree), *values.shape[1:]))
         for number, order in enumerate(self.order):
             here = np.flatnonzero(self.tree == number)
@@ -87,7 +89,7 @@ class ForestLeaves:
         return sums
 
     def boxes(self, trees: list[Any], columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return lower and upper bounds on the first columns in each leaf, from the splits, each (L, columns)."""
+        """Return lower and upper bounds of the first ``columns`` columns in each leaf, each of shape (L, columns)."""
         low = np.full((len(self.tree), columns), -np.inf, dtype=np.float32)
         high = np.full_like(low, np.inf)
         for number, tree in enumerate(trees):
@@ -104,7 +106,7 @@ class ForestLeaves:
 
 
 def _subtree_ends(tree: Any) -> NDArray[np.int64]:
-    """Return for each node of a tree the number of its last descendant plus one."""
+    """Return the number of the last descendant plus one, for each node of a tree."""
     ends = np.arange(1, tree.node_count + 1)
     for node in np.flatnonzero(tree.children_left != NO_CHILD)[::-1]:  # children before parents
         ends[node] = ends[tree.children_right[node]]
@@ -112,7 +114,7 @@ def _subtree_ends(tree: Any) -> NDArray[np.int64]:
 
 
 def _homes(tree: Any, n_rows: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
-    """Return for each node its nearest ancestor with enough training rows, or the node itself if it has enough."""
+    """Return the node itself, or its nearest ancestor with enough training rows, for each node of a tree."""
     home = np.zeros(tree.node_count, dtype=np.int64)
     for node in np.flatnonzero(tree.children_left != NO_CHILD):
         for child in (tree.children_left[node], tree.children_right[node]):

@@ -1,9 +1,9 @@
-"""A diagonal Gaussian prior of latents given covariates.
+"""Diagonal Gaussian prior of latents given covariates.
 
     z | c ~ N(mean(c), diag(exp(logvar(c))))
 
-The mean is linear in the one-hot codes, so the effects of covariate columns are added, also for a combination of values
-that no training row has. The log-variance is the output of a network with one hidden layer.
+The mean is the sum of the effects of the covariate columns, even for a combination of values that no training row has.
+The log-variance is the output of a network with one hidden layer.
 
     N rows   K one-hot codes of the covariates   Z latent
 """
@@ -24,19 +24,14 @@ LIMIT = 10.0  # of the absolute log-variance
 
 
 def small_network(n_in: int, n_out: int, activation: str, generator: torch.Generator) -> nn.Sequential:
-    """Return a network with one hidden layer, whose activation is a key of `ACTIVATIONS`."""
+    """Return a network with one hidden layer; ``activation`` is a key of `ACTIVATIONS`."""
     return nn.Sequential(linear(n_in, WIDTH, generator), ACTIVATIONS[activation](), linear(WIDTH, n_out, generator))
 
 
 class GaussianPrior(nn.Module):
-    """The prior.
+    """Gaussian prior p(z | c) with diagonal covariance, for K codes and Z latents.
 
-    Args:
-        n_codes: K.
-        n_latent: Z.
-        activation: activation of the hidden layer, ``softplus`` or ``relu``.
-        learn_mean: whether the mean is learned; if not, it is 0.
-        generator: random generator for the initial weights.
+    The hidden layer has ``activation``, ``softplus`` or ``relu``. Without ``learn_mean``, the mean is 0.
     """
 
     def __init__(
@@ -53,13 +48,13 @@ class GaussianPrior(nn.Module):
         return mean_NZ, self.to_logvar(c_NK).clamp(-LIMIT, LIMIT)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return KL(N(mu, e^logvar) ‖ p(z | c)) in nats, mean over rows, in closed form; the sample z is not used."""
+        """Return KL(N(mu, e^logvar) ‖ p(z | c)) in nats, mean over rows, in closed form; z is not used."""
         mean_NZ, prior_NZ = self.moments(c_NK)
         ratio_NZ = ((mu_NZ - mean_NZ).square() + logvar_NZ.exp()) * (-prior_NZ).exp()
         return 0.5 * (ratio_NZ + prior_NZ - logvar_NZ - 1.0).sum(dim=1).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return 0, because the KL term trains this prior and no further loss is needed."""
+        """Return 0, because the KL term alone trains this prior."""
         return z_NZ.new_zeros(())
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Principal components of standardised genes, for controls that embed cells."""
+"""Principal components of standardised genes, for the embedding `pca`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GeneComponents:
 
     @classmethod
     def fit(cls, train: Table, n_components: int, *, seed: int) -> GeneComponents:
-        """Compute the components of the training rows."""
+        """Return the principal components of the training rows."""
         from sklearn.decomposition import PCA
 
         values = _genes(train)

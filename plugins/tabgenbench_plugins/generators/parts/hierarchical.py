@@ -1,18 +1,17 @@
-"""Covariance of each condition, shrunk towards the covariance pooled over conditions and reduced to leading factors.
+"""Covariance of each condition, shrunk towards the pooled covariance and reduced to its leading factors.
 
-With residuals R_c (n_c rows r_i) of condition c, all residuals P and ν = Σ (n_c - 1):
+R_c are the residuals of condition c (n_c rows r_i), P are the residuals of all conditions, and ν = Σ (n_c - 1):
 
     S_c = R_cᵀR_c / (n_c - 1)      S_p = PᵀP / ν      Σ_c = w_c S_c + (1 - w_c) S_p
     w_c = 1 - V_c / |S_c - S_p|²,  limited to [0, 1], and 0 if n_c < 4
     V_c = n / (n - 1)³ · (Σ_i |r_i|⁴ - (n - 1)² / n · |S_c|²),  n = n_c
 
-V_c estimates E|S_c - E S_c|², the sampling error of the condition's own covariance, and |S_c - S_p|² is its squared
-distance from the pooled covariance; | | is the Frobenius norm. The weight w_c is an empirical-Bayes estimate and
-shrinks S_c towards S_p, as Ledoit & Wolf (2004, doi 10.1016/S0047-259X(03)00096-4) shrink a covariance towards a
-multiple of the identity.
+| | is the Frobenius norm. V_c estimates E|S_c - E S_c|², the sampling error of the condition's own covariance S_c. The
+weight w_c is an empirical-Bayes estimate. It shrinks S_c towards the pooled covariance S_p, as Ledoit & Wolf (2004, doi
+10.1016/S0047-259X(03)00096-4) shrink a covariance towards a multiple of the identity.
 
-A covariance is stored as a root M with MᵀM = Σ_c. Norms are computed from products of rows with rows, |RᵀR| = |RRᵀ|, or
-of features with features if there are fewer features than rows, so no array exceeds the training rows in size.
+A covariance Σ is stored as a root A with AᵀA = Σ. To save memory, the norm |RᵀR| is computed as |RRᵀ| if there are
+fewer rows than features.
 
     N rows   F features   R = min(N, F) rows of a root   K factors   M rows drawn
 """
@@ -35,10 +34,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Root:
-    """The covariance w AᵀA + (1 - w) BᵀB.
+    """Covariance w AᵀA + (1 - w) BᵀB of a condition.
 
     Attributes:
-        own: A, root of the condition's own covariance, shape (R, F), without rows if w = 0.
+        own: A, root of the condition's own covariance, shape (R, F); shape (0, F) if w = 0.
         pooled: B, root of the pooled covariance, shape (R, F).
         weight: w.
     """
@@ -62,7 +61,7 @@ class Root:
         return x_MF
 
     def factors(self, n_factors: int) -> Factors:
-        """Reduce the covariance to its leading factors and the variance that these factors do not explain."""
+        """Return the leading factors of the covariance, and the variances that these factors do not explain."""
         parts = [np.float32(np.sqrt(self.weight)) * self.own, np.float32(np.sqrt(1.0 - self.weight)) * self.pooled]
         loadings = _leading(np.vstack(parts), n_factors)
         rest = self.variances() - np.einsum("kf,kf->f", loadings, loadings, dtype=np.float64)
@@ -71,7 +70,7 @@ class Root:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """The covariance LᵀL + diag(ψ): a factor model.
+    """Factor model of a covariance, LᵀL + diag(ψ).
 
     Attributes:
         loadings: L, the K leading right singular vectors of a root times their singular values, shape (K, F).
@@ -82,7 +81,7 @@ class Factors:
     rest: Floats
 
     def variances(self) -> NDArray[np.float64]:
-        """Return the variance of each feature, shape (F,), which the reduction to factors does not change."""
+        """Return the variance of each feature, shape (F,); the reduction to factors does not change it."""
         return np.asarray(np.einsum("kf,kf->f", self.loadings, self.loadings, dtype=np.float64) + self.rest)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
@@ -94,7 +93,7 @@ class Factors:
 
 
 def roots(residuals_NF: Floats, codes: NDArray[np.int64]) -> Iterator[tuple[int, Root]]:
-    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one root.
+    """Yield the code of each condition and the root of its covariance; conditions with weight 0 share one root.
 
     Args:
         residuals_NF: rows minus the mean of their condition.
@@ -117,7 +116,7 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
     """Return w, the weight of a condition's own covariance.
 
     Args:
-        own_NF: the condition's residuals / √(n_c - 1).
+        own_NF: residuals of the condition / √(n_c - 1).
         pooled_NF: all residuals / √ν.
         pooled_norm: |S_p|².
     """
@@ -132,7 +131,7 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
 
 
 def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
-    """Return |ABᵀ|², which is the sum of the products of the entries of AᵀA and BᵀB."""
+    """Return |ABᵀ|², which equals the sum of the products of the entries of AᵀA and BᵀB."""
     if len(a_NF) > a_NF.shape[1]:
         return float(np.einsum("fg,fg->", a_NF.T @ a_NF, b_NF.T @ b_NF, dtype=np.float64))
     total = 0.0
@@ -143,14 +142,14 @@ def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
 
 
 def _reduced(root_NF: Floats) -> Floats:
-    """Return a root with the same covariance MᵀM but at most F rows."""
+    """Return a root of the same covariance with at most F rows."""
     if len(root_NF) <= root_NF.shape[1]:
         return root_NF
     return np.asarray(np.linalg.qr(root_NF, mode="r"))
 
 
 def _leading(root_RF: Floats, n_factors: int) -> Floats:
-    """Return the leading right singular vectors times their singular values, computed from the smaller Gram matrix."""
+    """Return the leading right singular vectors times their singular values, from the smaller Gram matrix."""
     from scipy.linalg import eigh
 
     is_wide = len(root_RF) <= root_RF.shape[1]

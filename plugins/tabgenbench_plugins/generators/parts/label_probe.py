@@ -19,12 +19,12 @@ MOST_CELLS = 20_000  # most cells that the regression uses, drawn at random
 
 @dataclass(frozen=True, eq=False)
 class LabelProbe:
-    """Scores of the values of a label that are linear in the latents; the value with the largest score is predicted.
+    """Linear classifier of a label: the predicted value has the largest score.
 
     Attributes:
         values: values of the label, length K.
-        weights: shape (K, Z).
-        offsets: shape (K,).
+        weights: weights of the scores, shape (K, Z).
+        offsets: intercepts of the scores, shape (K,).
     """
 
     values: tuple[str, ...]
@@ -57,10 +57,10 @@ class LabelProbe:
         return found
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays to save, by names that start with ``name``."""
+        """Return weights and offsets in a dictionary for saving; its keys start with ``name``."""
         return {f"{name}.weights": self.weights, f"{name}.offsets": self.offsets}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], name: str, values: tuple[str, ...]) -> LabelProbe:
-        """Return the probe whose `arrays` were saved."""
+        """Restore a classifier from the result of `arrays`."""
         return cls(values, arrays[f"{name}.weights"], arrays[f"{name}.offsets"])

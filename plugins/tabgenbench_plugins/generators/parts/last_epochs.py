@@ -1,21 +1,22 @@
-"""Last epochs of the training of `invae`: decoder and priors are trained alone, with a fixed encoder.
+"""Last epochs of the training of `invae`, in which only decoder and priors are trained.
 
-In the other epochs, decoder and priors follow posteriors that still change, and that are computed with dropout and with
-hidden covariates. Sampled cells then differ from real cells more than necessary. In the last epochs, the posteriors are
-those of the finished encoder, given all covariates of a cell, and there is no dropout.
-The decoder's batch norm keeps its statistics. Embeddings do not change.
+In the earlier epochs, decoder and priors fit noisy posteriors: the encoder still changes, uses dropout, and does not
+get some covariates. Without the last epochs, sampled cells would differ too much from real cells. In the last epochs,
+the encoder is fixed, gets all covariates of a cell, and uses no dropout. The statistics of the decoder's batch norm and
+the embeddings of cells do not change.
 
     loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
 
 The mean of a Gaussian prior is linear in the covariates, so it has no interaction of two condition columns. After half
-of the last epochs, each combination of condition values that training cells have gets an offset, its average residual:
+of the last epochs, an offset is computed for each combination of condition values with training cells. The offset is a
+shrunk mean of the residuals of these cells:
 
     offset_c = n_c / (n_c + 10) · mean of (mu - prior mean) over the n_c training cells of combination c
 
-The offset is added to sampled latents, and subtracted from the latents with which the priors are trained in the second
-half. A combination without training cells has no offset.
+The offset is added to sampled latents. In the second half, it is also subtracted from the latents on which the priors
+are trained. A combination without training cells has no offset.
 
-    N cells   Z latents of both blocks   I latents of the invariant block   C combinations of condition values
+    N cells   Z latents   I latents of the invariant block (the first latents)   C combinations of condition values
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Latents:
     Attributes:
         mu_NZ: posterior means.
         logvar_NZ: logarithms of the posterior variances.
-        codes: codes of biology and of the batch, one row for each cell.
-        group: the combination of condition values of each cell, shape (N,).
+        codes: one-hot codes of the conditions and of the batch, one row for each cell.
+        group: number of each cell's combination of condition values, shape (N,).
         n_groups: C.
     """
 
@@ -84,20 +85,11 @@ def train_for_sampling(
     order: torch.Generator,
     report: Callable[[int, dict[str, float]], None],
 ) -> NDArray[np.float32]:
-    """Train decoder, dispersions and priors with Adam, whose step sizes fall to 0; the encoder does not change.
+    """Train decoder, dispersions and priors with a fixed encoder, and return the offsets, shape (C, I).
 
-    Args:
-        model: the model.
-        latents: posteriors of the training cells.
-        counts: counts of the training cells, CSR.
-        epochs: passes over the cells.
-        batch_size: cells per step.
-        offsets: whether combinations of condition values get offsets.
-        order: random generator on the CPU, for the order of the cells and for samples of the posteriors.
-        report: called after each epoch, with its number and the mean of each term of the loss.
-
-    Returns:
-        The offset of each combination of condition values, shape (C, I).
+    The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The generator ``order`` on the CPU gives
+    the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called with the number of
+    the epoch and the mean of each term of the loss.
     """
     model.eval()
     device, n_cells = latents.mu_NZ.device, len(latents.mu_NZ)

@@ -1,29 +1,29 @@
-"""Latent Gaussian scores and thresholds for categories, which give a Gaussian copula of numbers and categories.
+"""Gaussian copula of numeric and categorical features: latent scores and thresholds of the categories.
 
-The values of a categorical column have no order, so a row's value is found by a sequence of yes-no decisions: first
-whether it is the rarest value; if not, whether it is the second rarest value; and so on. Each decision has a latent
-score z ~ N(0, 1) and a threshold. The values are numbered from the rarest. A row of condition k whose column has none
-of the values 1 to r - 1 has value r where
+The values of a categorical feature have no order, so the value of a row is found by a sequence of yes-no decisions. The
+first decision is whether it is the rarest value; if not, the second is whether it is the second rarest value; and so
+on. Each decision has a latent score z ~ N(0, 1) and a threshold. The values are numbered from the rarest. If a row of
+condition k has none of the values 1 to r - 1, it has value r where
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
-A column has at most `MAX_SCORES` latent scores. If more decisions are needed, the first latent score makes several of
-them, about the rarest values, with one threshold for each. Sampled categories have the frequencies of the training rows
-in each condition if the latent scores of one column are independent. Decisions begin with the rarest values, so that
-most rows reach every decision.
+Decisions begin with the rarest values, so that most rows reach every decision. A feature has at most `MAX_SCORES`
+latent scores. If it needs more decisions, the first latent score is compared with several thresholds and decides about
+several of the rarest values. If the latent scores of a feature are independent, sampled categories have the frequencies
+of the training rows in each condition.
 
 The latent scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The latent
-scores of a training row are unknown; the categories of the row only give an interval for each latent score. The
-interval is unbounded for a decision that the row does not reach, and for a missing number. Replacing latent scores by
-the middle of their intervals would weaken every correlation. To avoid this, latent scores are imputed by stochastic
-expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each latent score from its conditional
-distribution given the rest of its row, with the precision Ω = Σ⁻¹,
+scores of a training row are unknown; its categories only give an interval for each of them. The interval is unbounded
+for a decision that the row does not reach, and for a missing number. The middle of an interval would weaken every
+correlation. Therefore latent scores are imputed by stochastic expectation-maximisation (Celeux & Diebolt 1985), which
+repeats two steps: estimate Σ; draw each latent score from its conditional distribution given the rest of its row, with
+the precision Ω = Σ⁻¹,
 
-    z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
+    z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row.
 
-and repeat. For two binary columns, this procedure estimates their tetrachoric correlation.
+For two binary features, this procedure estimates their tetrachoric correlation.
 
-    N rows   M rows drawn   F numeric features   L latent scores   P = F + L   K conditions   V values of a column
+    N rows   M rows drawn   F numeric features   L latent scores   P = F + L   K conditions   V values of a feature
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LatentCategories:
         codes: the categorical features and their values.
         order: for each feature the codes of its values, the rarest first.
         decisions: for each feature the thresholds of its scores, each of shape (K, number of outcomes). The outcomes
-            are the next values in order; the last one, whose threshold is infinite, stands for all later values.
+            are the next values in order. The last outcome has an infinite threshold and stands for all later values.
     """
 
     codes: ConditionCodes
@@ -69,7 +69,7 @@ class LatentCategories:
 
     @classmethod
     def fit(cls, train: Table, conditions: TrainingConditions) -> LatentCategories:
-        """Compute the thresholds of each feature; a table may have no categorical feature."""
+        """Compute the order and the thresholds of the categorical features of training rows."""
         codes = ConditionCodes.fit(train.categories)
         codes_NC = codes.encode(train.categories)
         order, decisions = [], []
@@ -85,7 +85,7 @@ class LatentCategories:
         return sum(map(len, self.decisions))
 
     def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
-        """Return lower and upper bounds of latent scores, set by each row's categories, each of shape (N, L)."""
+        """Return lower and upper bounds of the latent scores given the categories of each row, each of shape (N, L)."""
         codes_NC, n_scores = self.codes.encode(categories), self.n_scores
         lower, upper = (np.full((len(group), n_scores), end, dtype=np.float32) for end in (-np.inf, np.inf))
         column = 0
@@ -101,12 +101,7 @@ class LatentCategories:
         return lower, upper
 
     def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Convert latent scores with variance 1 to categories.
-
-        Args:
-            z_ML: the scores.
-            asked: the condition of each row, shape (M,).
-        """
+        """Convert latent scores with variance 1 to categories; ``asked`` is the condition of each row, shape (M,)."""
         codes_MC = np.empty((len(z_ML), len(self.order)), dtype=np.int64)
         for k in np.unique(asked):
             rows, column = np.flatnonzero(asked == k), 0
@@ -121,7 +116,7 @@ class LatentCategories:
 
 
 def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
-    """Return the thresholds of each latent score of a column, computed from the counts of its values."""
+    """Return the thresholds of each latent score of a feature, computed from the counts of its values."""
     n_values, start = counts_KV.shape[1], 0
     n_scores = max(1, min(n_values - 1, MAX_SCORES))
     decisions = []
@@ -144,12 +139,12 @@ def impute(
     """Estimate the covariance of rows in which some columns are known only as intervals.
 
     Args:
-        x_NP: residuals of rows; hidden columns are overwritten by imputed values.
-        hidden: positions of the hidden columns.
-        bounds: lower and upper ends of the intervals of hidden columns, each of shape (N, len(hidden)). A value is
-            known where both ends are equal.
+        x_NP: residuals of rows; values of ``hidden`` columns are overwritten by imputed values.
+        hidden: positions of the columns that are known only as intervals.
+        bounds: lower and upper ends of these intervals, each of shape (N, len(hidden)). If both ends are equal, the
+            value is not imputed.
         degrees_of_freedom: as for `ShrunkCovariance.fit`.
-        rng: draws the values.
+        rng: random generator for the imputed values.
     """
     n_rows, n_sample = len(x_NP), min(len(x_NP), max(1000, CELLS // x_NP.shape[1]))
     for i, column in enumerate(hidden):
@@ -171,15 +166,15 @@ def impute(
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
     """Estimate the covariance from the imputed values, for the next sweep of imputation.
 
-    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need. Without a limit, each sweep would
-    shrink the covariance further.
+    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need. Otherwise, each sweep would shrink
+    the covariance further.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Standardise the latent scores to mean 0 and variance 1, so that latent scores without bounds do not drift."""
+    """Return a copy with standardised columns of latent scores, because scores without bounds would drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()
@@ -194,7 +189,7 @@ def _sweep(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Draw each column of unknown values from its conditional distribution given the other columns, in place."""
+    """Replace each hidden column by draws from its conditional distribution given the other columns."""
     for i, column in enumerate(hidden):
         weights, variance = _regression(covariance, column)
         mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)
@@ -219,7 +214,10 @@ def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.f
 
 
 def truncated_normal(lower: NDArray[Any], upper: NDArray[Any], rng: np.random.Generator) -> Floats:
-    """Sample N(0, 1) truncated to intervals, by the inverse of Φ in the lower tail, where Φ is most precise."""
+    """Sample N(0, 1) truncated to intervals, shape (N,).
+
+    Intervals whose centre is above 0 are mirrored, because Φ and its inverse are more precise in the lower tail.
+    """
     flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     p, q = ndtr(low), ndtr(high)

@@ -1,13 +1,13 @@
-"""Residuals of training rows, and one sample of the latent scores of their categories.
+"""Residuals of training rows, completed by a sample of latent scores and missing numbers.
 
 `impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and latent scores. To estimate a
-covariance for each condition, complete rows are needed. A category only determines the interval of its latent score,
-and a missing number is unknown. A Gibbs sampler with Σ draws each latent score and each missing number given the rest
-of its row:
+covariance for each condition, complete rows are needed, but latent scores and missing numbers are unknown (hidden): a
+category only determines the interval of its latent score. A Gibbs sampler draws each hidden value given the rest of its
+row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
-    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R = min(N, P)
+    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R rows of the factor A of Σ
 """
 
 from __future__ import annotations
@@ -35,17 +35,9 @@ def completed_residuals(
     latent: LatentCategories,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return residuals and latent scores minus their means within each condition, shape (N, P).
+    """Return residuals and latent scores, minus their means within each condition, shape (N, P).
 
-    Without categorical features, there are no latent scores, and the result is the values minus the means of their
-    conditions.
-
-    Args:
-        train: training rows.
-        conditions: their conditions.
-        means_KF: means of the conditions.
-        latent: the decisions of the categorical features.
-        rng: draws the hidden values.
+    Without categorical features, the result is the values minus the means ``means_KF`` of their conditions.
     """
     group = conditions.group
     residuals = train.dense() - means_KF[group]
@@ -78,7 +70,7 @@ def _draw_hidden(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Sample the columns known only as intervals for all rows, in place."""
+    """Replace the hidden columns by draws of the Gibbs sampler."""
     lower, upper = ends
     for i, column in enumerate(hidden):
         x_NP[:, column] = truncated_normal(lower[:, i], upper[:, i], rng)
@@ -94,7 +86,7 @@ def _draw_hidden(
 
 
 def _inverse_columns(covariance: ShrunkCovariance, columns: list[int]) -> NDArray[np.float64]:
-    """Return columns of Σ⁻¹ for Σ = a AᵀA + b I, shape (P, H), by Woodbury's identity with a system of R equations."""
+    """Return columns of Σ⁻¹ for Σ = a AᵀA + b I, shape (P, H), by Woodbury's identity."""
     factor_RP = covariance.factor_RF.astype(np.float64)
     a, b = 1.0 - covariance.shrinkage, covariance.shrinkage * covariance.mean_variance + RIDGE
     unit_PH = np.zeros((factor_RP.shape[1], len(columns)))

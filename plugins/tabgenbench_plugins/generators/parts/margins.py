@@ -1,14 +1,14 @@
-"""Empirical margins: sampled values of each feature get the marginal distribution of the condition's training rows.
+"""Transform of sampled values to the marginal distributions of the training rows of their condition.
 
-A model may have the right dependence but the wrong shape of single features, such as a normal distribution in place of
-a skewed one. For each condition with enough rows and each feature, a sampled value x becomes
+A model may sample the right dependence but a wrong distribution of single features, such as a normal instead of a
+skewed one. In each condition with enough rows, a sampled value x of a feature is mapped to
 
-    y = T(M⁻¹(x)),    M the quantile function of the model, T that of the training rows of the condition
+    y = T(M⁻¹(x)),    M and T the quantile functions of the model and of the training rows of the condition
 
 with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the model's outermost quantile m, y = x +
-(t - m), where t is the outermost quantile of the training rows, so tails keep their shape. The function T(M⁻¹(x)) is
-increasing, so ranks within a condition do not change. If several training rows have the lowest value of a feature, such
-as an expression of 0, this value is a lower limit for sampled values in all conditions.
+(t - m), where t is the outermost quantile of the training rows, so tails keep their shape. The map is increasing, so
+ranks within a condition do not change. If several training rows have the lowest value of a feature, such as an
+expression of 0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -37,10 +37,10 @@ class Margins:
     """The quantile functions of model and training rows for all conditions and features.
 
     Attributes:
-        model: the model's quantiles of each condition that is mapped, by its code, shape (Q, F), float32.
-        train: the training rows' quantiles at the same levels, same shape.
-        lowest: limit of each feature, shape (F,): its lowest present training value over all conditions, -inf if fewer
-            than two rows have this value.
+        model: dictionary from the code of a condition with enough rows to the model's quantiles, shape (Q, F), float32.
+        train: quantiles of the training rows at the same levels, with the same keys and shapes.
+        lowest: lower limit of each feature, shape (F,): its lowest training value that is not missing, over all
+            conditions, or -inf if fewer than two rows have this value.
     """
 
     model: dict[int, Floats]
@@ -60,11 +60,11 @@ class Margins:
 
         Args:
             values: training rows, shape (N, F), on the scale on which the model samples.
-            codes: the condition of each training row, shape (N,), for example `TrainingConditions.group`.
+            codes: code of the condition of each training row, shape (N,).
             quantiles: function of a condition's code and of levels, shape (Q,), that returns the model's quantiles,
                 shape (Q, F). For a model without a formula for quantiles, use `quantiles_of_draws`.
             present: which entries have a value, shape (N, F); None if no value is missing. A feature with fewer than
-                `MIN_VALUES` present values in a condition is not mapped there.
+                `MIN_VALUES` values in a condition is not transformed in this condition.
         """
         model, train = {}, {}
         for k in np.unique(codes).tolist():
@@ -80,11 +80,12 @@ class Margins:
         return cls(model, train, np.where(is_limit, lowest, -np.inf).astype(np.float32))
 
     def apply(self, values: NDArray[Any], codes: NDArray[np.int64]) -> Floats:
-        """Transform sampled values to the marginal distributions of the training rows; the argument is not changed.
+        """Return sampled values, transformed to the marginal distributions of the training rows, shape (M, F).
 
         Args:
             values: sampled rows, shape (M, F). Entries that stand for missing values can have any value.
-            codes: the condition of each row, shape (M,). Rows of conditions without a map only get the lower limits.
+            codes: the condition of each row, shape (M,). In conditions without quantiles, only the lower limits are
+                used.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
         for k in np.unique(codes).tolist():
@@ -96,9 +97,9 @@ class Margins:
         return np.maximum(mapped, self.lowest, out=mapped)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a saved model, by name.
+        """Return the quantiles as named arrays, for saving with a model.
 
-        The arrays contain training values, sorted within each feature.
+        The arrays contain training values, so a saved model discloses them.
         """
         parts = {"model": self.model, "train": self.train}
         named = {f"margins.{part}.{k}": q for part, by_code in parts.items() for k, q in by_code.items()}
@@ -106,7 +107,7 @@ class Margins:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Margins:
-        """Restore the quantiles from the result of `arrays`; other names are ignored."""
+        """Restore the quantiles from the result of `arrays`; arrays with other names are ignored."""
         found: dict[str, dict[int, Floats]] = {"model": {}, "train": {}}
         for name, value in arrays.items():
             if name.startswith(("margins.model.", "margins.train.")):
@@ -116,13 +117,12 @@ class Margins:
 
 
 def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = DRAWS) -> Quantiles:
-    """Return a quantile function for `Margins.fit` of a model whose quantiles can only be estimated from samples.
+    """Return a quantile function for `Margins.fit`, for a model whose quantiles can only be estimated from samples.
 
     Args:
         draw: function of a condition's code and a number of rows that returns sampled rows, shape (rows, F). ``draw``
-            must use a seeded random generator, such as `context.numpy` of the fit, so that equal seeds give equal
-            margins.
-        n_draws: number of rows drawn for each condition.
+            must use a seeded random generator, such as `context.numpy`, so that equal seeds give equal quantiles.
+        n_draws: number of rows sampled for each condition.
     """
 
     def quantiles(code: int, levels: NDArray[np.float64]) -> NDArray[Any]:
@@ -132,7 +132,6 @@ def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = 
 
 
 def _levels(n: int) -> NDArray[np.float64]:
-    """Return the quantile levels (i - ½) / n of n sorted values."""
     levels: NDArray[np.float64] = (np.arange(n) + 0.5) / n
     return levels
 
@@ -140,10 +139,7 @@ def _levels(n: int) -> NDArray[np.float64]:
 def _present_quantiles(
     values: NDArray[Any], present: NDArray[np.bool_] | None, levels: NDArray[np.float64], model: Floats
 ) -> Floats:
-    """Return each feature's quantiles without missing values.
-
-    A feature with too few values gets the model's quantiles.
-    """
+    """Return quantiles of values that are not missing; with too few values of a feature, the model's quantiles."""
     if present is None or present.all():
         return np.asarray(np.quantile(values, levels, axis=0, method="hazen"), dtype=np.float32)
     found = model.copy()
@@ -153,7 +149,7 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Map values of one feature from model to training quantiles; unchanged if all model quantiles are equal."""
+    """Map values of one feature from quantiles ``q`` to ``t``; if all ``q`` are equal, return the values unchanged."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

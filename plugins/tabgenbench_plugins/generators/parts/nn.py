@@ -1,7 +1,7 @@
 """Layers, one-hot codes and minibatches that several neural networks use.
 
-Every function that draws random numbers takes a `torch.Generator` and neither uses nor changes torch's global random
-state. Equal seeds of this generator give identical numbers, regardless of earlier computations.
+Every function that draws random numbers takes a `torch.Generator`; torch's global random state is neither used nor
+changed. Equal seeds of the generator give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["linear", "minibatches", "mlp", "one_hot"]
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = True) -> nn.Linear:
-    """Return a linear layer with weights and biases drawn uniformly within ±1/√n_in, as torch does."""
+    """Return a linear layer; weights and biases are uniform within ±1/√n_in, as torch initialises them."""
     layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device=generator.device)
     bound = max(1, n_in) ** -0.5
     with torch.no_grad():
@@ -28,15 +28,11 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 
 
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
-    """Return a stack of Linear, batch norm and ReLU layers, one group for each pair of consecutive widths.
+    """Return groups of Linear, batch norm and ReLU layers, one group for each pair of consecutive widths.
 
-    Batch norm subtracts the mean of each unit, so a Linear layer before batch norm has no bias. The gradient of a bias
-    before batch norm would be rounding noise, which Adam would scale up to full steps.
-
-    Args:
-        widths: width of the input, followed by those of the hidden layers.
-        generator: random generator for the initial weights.
-        batch_norm: whether to put batch norm between Linear and ReLU.
+    The first width is the width of the input. A Linear layer before batch norm has no bias, because batch norm
+    subtracts the mean of each unit. The gradient of such a bias would be rounding noise, which Adam would scale up to
+    full steps.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
@@ -50,16 +46,14 @@ def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool =
 def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor:
     """Return the one-hot codes of several columns side by side, shape (N, sum of n_categories), float32.
 
-    Args:
-        codes_NC: integer codes, one column for each condition column; without columns, the result has no columns.
-        n_categories: number of values of each column.
+    Without columns in ``codes_NC``, the result has no columns.
     """
     columns = [functional.one_hot(codes_NC[:, j], n).float() for j, n in enumerate(n_categories)]
     return torch.cat([codes_NC.new_zeros((len(codes_NC), 0), dtype=torch.float32), *columns], dim=1)
 
 
 def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Return the row numbers of each batch of an epoch in random order, on the device of the random generator.
+    """Return the row numbers of each batch of an epoch, in random order, on the device of the generator.
 
     A last batch of one row is merged with the previous one, because batch norm cannot use a single row.
     """

@@ -1,12 +1,12 @@
 """Quantile transform of numeric features to normal scores, and back.
 
-The score of a training value with rank r among the n values of its feature that are not missing is Φ⁻¹((r + ½) / n), r
-= 0 .. n - 1. The inverse evaluates the empirical quantile function at Φ(score), with linear interpolation, so values
-never leave the range of the training values. Equal values get consecutive ranks in random order. Because of this random
-order, even a feature with many zeros has normal scores, and the inverse maps the scores of all zeros back to zero. A
-feature with only one distinct value has score 0.
+Let n be the number of values of a feature that are not missing. The score of a training value with rank r = 0 .. n - 1
+is Φ⁻¹((r + ½) / n). The inverse evaluates the empirical quantile function at Φ(score) with linear interpolation, so
+values never leave the range of the training values. Equal values get consecutive ranks in random order, so that even a
+feature with many zeros has normal scores; the inverse maps the scores of all zeros back to zero. If a feature has only
+one distinct value, all its scores are 0.
 
-A missing value has no rank; its score is a draw from N(0, 1), which carries no information about the row.
+The score of a missing value is a draw from N(0, 1), which carries no information about the row.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NormalScores:
 
     Attributes:
         quantiles: values at equally spaced probabilities from 0 to 1, shape (n_quantiles, n_features).
-        n_present: number of training values of each feature, shape (n_features,).
+        n_present: number of training values that are not missing, at least 1, shape (n_features,).
     """
 
     quantiles: Floats
@@ -37,9 +37,9 @@ class NormalScores:
 
     @classmethod
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
-        """Compute the quantiles of the features of training rows, shape (n_train, n_features), without missing values.
+        """Compute the quantiles of each feature from its training values that are not missing.
 
-        For a feature whose values are all missing, the placeholder of a missing value is used as a value.
+        If all values of a feature are missing, the entries that stand for its missing values are used.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))
@@ -59,10 +59,7 @@ class NormalScores:
     def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
         """Return the normal scores of the training rows, in the same shape.
 
-        Args:
-            values: training rows, shape (n_train, n_features).
-            present: which entries have a value; None if no value is missing.
-            rng: orders equal values, and draws the scores of missing values.
+        Entries that are not ``present`` are missing values; their scores and the order of equal values are random.
         """
         scores = np.zeros(values.shape, dtype=np.float32)
         for j in range(values.shape[1]):

@@ -1,4 +1,4 @@
-"""Base class of the planted failures: real training rows with one known fault."""
+"""Base class of the planted failures: generators that return training rows with one known fault, to test metrics."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["Planted"]
 
 
 class Planted(Generator):
-    """Returns training rows of the requested condition with one fault; no row repeats before all have been used.
+    """Returns training rows of the requested condition with one fault; a row repeats only after all others were used.
 
-    Without the fault, the result would be that of the control `real-resample`. Each subclass overrides the method that
-    adds its fault. The random choices of a fault differ between splits and between planted failures, so the rows are
-    not those that `real-resample` returns on the same split.
+    Without the fault, this class would work like the generator `real-resample`. A subclass overrides the method that
+    adds its fault. Random choices differ between splits and between planted failures, so `real-resample` returns other
+    rows on the same split.
     """
 
     is_control = True
     makes = ("numeric", "categorical")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows, and choose the fault at random."""
+        """Keep the training rows, and choose the random parts of the fault."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._salt = zlib.crc32("\n".join([self.name, *map(str, train.obs.index)]).encode())
         self.choose_fault(train, np.random.default_rng([context.seed, self._salt]))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a training row, or its faulty version, for each requested row."""
+        """Return one training row with the fault for each requested row."""
         rng = np.random.default_rng([context.seed, self._salt])
         asked = self.choose_conditions(self._conditions.asked(conditions, context), rng)
         chosen = np.empty(len(asked), dtype=np.int64)
@@ -45,29 +45,24 @@ class Planted(Generator):
         return self._train.like(values, conditions, categories if categories.shape[1] else None)
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose what is faulty, such as certain columns; called once, with the training rows."""
+        """Choose the random parts of the fault, such as the columns to change; called once."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the training condition from which each requested row is taken, shape (n_asked,).
-
-        Args:
-            asked: the training condition of each requested row, shape (n_asked,).
-            rng: source of random choices.
-        """
+        """Return the training condition from which each returned row is taken; ``asked`` is the requested one."""
         return asked
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the positions of the training rows of a condition that may be used, at least one."""
+        """Return the positions of the training rows that may be returned for a condition; at least one."""
         return self._conditions.rows(condition)
 
     def change_rows(
         self, values: NDArray[np.float32], categories: pd.DataFrame, asked: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Return faulty rows.
+        """Add the fault to training rows; return their values and categories.
 
         Args:
-            values: a copy of training rows, shape (n_asked, n_features).
-            categories: their categorical features, shape (n_asked, n_categorical_features).
+            values: a copy of the numeric features, shape (n_asked, n_features).
+            categories: the categorical features, shape (n_asked, n_categorical_features).
             asked: the training condition of each row, shape (n_asked,).
             rng: source of random choices.
         """

@@ -1,11 +1,11 @@
-"""Transform of numeric features to standardised numbers for a network, and its inverse.
+"""Transform of numeric features to standardised inputs of a network, and the inverse transform.
 
     x_NF ── normal scores ── (principal components) ──► z_ND
 
-Modules `normal_scores` and `components` contain the two steps. Categorical features are not transformed; a network gets
-their one-hot codes as further columns.
+Modules `normal_scores` and `components` contain the two steps; the second is optional. A network gets the one-hot codes
+of categorical features as further columns.
 
-    N rows   F numeric features   D numbers of a row: F, or the number of principal components
+    N rows   F numeric features   D entries of a transformed row: F, or the number of principal components
 """
 
 from __future__ import annotations
@@ -29,12 +29,10 @@ Floats = NDArray[np.float32]
 
 
 def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | None:
-    """Return the number of principal components that an option requests for a table; None for no components.
+    """Return the number of principal components of a table, or None if its features are used without this step.
 
-    Args:
-        option: a number, ``none``, or ``auto``, which is `DEFAULT_COMPONENTS` above `WIDE` features.
-        n_rows: number of training rows.
-        n_features: number of numeric features.
+    The ``option`` is a number, ``none`` or ``auto``, which means `DEFAULT_COMPONENTS` for tables with more than `WIDE`
+    features and None for other tables.
     """
     if option == "none" or n_features == 0 or (option == "auto" and n_features <= WIDE):
         return None
@@ -48,7 +46,7 @@ class PreparedRows:
 
     Attributes:
         scores: the normal scores.
-        components: the principal components of the normal scores; None if the scores themselves are modelled.
+        components: the principal components of the normal scores; None without this step.
     """
 
     scores: NormalScores
@@ -58,13 +56,9 @@ class PreparedRows:
     def fit(
         cls, train: Table, n_components: int | None, group: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[PreparedRows, Floats]:
-        """Fit normal scores and components; return the fitted transform and the transformed training rows z_ND.
+        """Fit the transform; return it, and the transformed training rows z_ND.
 
-        Args:
-            train: training rows.
-            n_components: number of principal components, or None.
-            group: number of the condition of each row, shape (N,).
-            rng: orders equal values of a feature.
+        ``n_components`` is None for no components; ``group`` is the number of the condition of each row, shape (N,).
         """
         values, present = train.dense(), train.present()
         scores = NormalScores.fit(values, present)
@@ -76,21 +70,19 @@ class PreparedRows:
 
     @property
     def width(self) -> int:
-        """Number D of numbers per row after the transform."""
+        """D, the number of entries of a transformed row."""
         return self.scores.n_features if self.components is None else len(self.components.axes)
 
     def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Transform rows z_ND back to numeric features, shape (N, F).
 
-        Args:
-            z_ND: prepared rows.
-            group: number of the condition of each row, shape (N,); -1 for a condition without training rows.
-            rng: draws the noise for the variance that principal components do not explain.
+        Random noise replaces the variance that the principal components do not explain. It depends on ``group``, the
+        number of the condition of each row, which is -1 for a condition without training rows.
         """
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a saved model, by name.
+        """Return the transform as named arrays, for saving with a model.
 
         The arrays contain quantiles of each feature, but no training row.
         """
@@ -101,7 +93,7 @@ class PreparedRows:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> PreparedRows:
-        """Restore the transform from the result of `arrays`; other names are ignored."""
+        """Restore the transform from the result of `arrays`; arrays with other names are ignored."""
         prefix = "components."
         parts = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
         return cls(NormalScores(arrays["quantiles"], arrays["n_present"]), Components(**parts) if parts else None)

@@ -1,6 +1,6 @@
-"""Rows of mixed tables as vectors for a network: numeric features, then the one-hot codes of each categorical feature.
+"""Rows of a mixed table as vectors: numeric features, then the one-hot codes of each categorical feature.
 
-N rows   F numeric features   C categorical features   V one-hot codes of all of them   Y = F + V
+N rows   F numeric features   C categorical features   V one-hot codes of all C features   Y = F + V
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TEMPERATURE = 0.2  # of the Gumbel-softmax; a lower one gives values nearer to o
 
 @dataclass(frozen=True)
 class RowLayout:
-    """The columns of the vector.
+    """Positions of the features in the vector of a row.
 
     Attributes:
         n_features: F.
@@ -34,7 +34,7 @@ class RowLayout:
 
     @classmethod
     def of(cls, train: Table, categories: ConditionCodes) -> RowLayout:
-        """Return the layout for the columns of the training rows."""
+        """Return the layout for a table of training rows."""
         starts = [train.n_features + sum(categories.n_categories[:j]) for j in range(len(categories.columns))]
         gaps = []
         for gap in train.schema.numeric_gaps():
@@ -53,14 +53,11 @@ class RowLayout:
         return torch.cat([x_NF, one_hot(codes_NC, self.n_values)], dim=1) if self.n_values else x_NF
 
     def blocks(self, y_NY: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the entries of each categorical feature, as views of shape (N, number of its categories)."""
+        """Return the one-hot codes or logits of each categorical feature, as views of shape (N, its categories)."""
         return torch.split(y_NY[:, self.n_features :], list(self.n_values), dim=1) if self.n_values else ()
 
     def has_value(self, y_NY: torch.Tensor) -> torch.Tensor | None:
-        """Return 1 for a numeric value and 0 for a missing value, shape (N, F).
-
-        The result is None if no feature has missing values.
-        """
+        """Return 1 for numeric values and 0 for missing values, shape (N, F); None if none can be missing."""
         if not self.gaps:
             return None
         present_NF = torch.ones_like(y_NY[:, : self.n_features])
@@ -69,16 +66,15 @@ class RowLayout:
         return present_NF
 
     def draw(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Draw a category of each feature from the softmax of its logits, shape (N, C), by the Gumbel-max rule."""
+        """Sample a category of each feature from the softmax of its logits, shape (N, C), by the Gumbel-max trick."""
         drawn = [(block + gumbel_noise(block, generator)).argmax(dim=1) for block in self.blocks(output_NY)]
         return torch.stack(drawn, dim=1) if drawn else output_NY.new_zeros((len(output_NY), 0), dtype=torch.int64)
 
     def soften(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Replace the logits in rows by values near one-hot codes, shape (N, Y).
+        """Replace logits by a differentiable approximation of sampled one-hot codes, shape (N, Y).
 
-        Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a differentiable
-        replacement for the random choice in `draw`. Numeric features are unchanged. Rows of a numeric table are
-        returned unchanged, without drawing noise.
+        Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`. Numeric features are
+        unchanged. Rows of a numeric table are returned unchanged, without drawing noise.
         """
         if not self.n_values:
             return output_NY
@@ -88,9 +84,9 @@ class RowLayout:
         return torch.cat(parts, dim=1)
 
     def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
-        """Convert the gradient of a loss w.r.t. the result of `soften` to the gradient w.r.t. the input of `soften`.
+        """Return the gradient of a loss w.r.t. the input of `soften`, given the gradient w.r.t. its result.
 
-        For s = softmax(l / τ), the gradient w.r.t. l is s (g - Σ s g) / τ.
+        For s = softmax(l / τ) and the gradient g w.r.t. s, the gradient w.r.t. l is s (g - Σ s g) / τ.
         """
         if not self.n_values:
             return gradient_NY

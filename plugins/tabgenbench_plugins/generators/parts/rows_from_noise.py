@@ -1,10 +1,10 @@
-"""Base class of flow matching and diffusion, whose network turns noise into rows over a time from 0 to 1.
+"""Base class of flow matching and diffusion, which change noise into rows in many small steps.
 
-A subclass defines the loss of the network and how noise becomes rows. The base class transforms features
-(`prepared_rows`), trains the network (`time_network`), and handles marginal distributions, conditions, memory and
-saving.
+A subclass defines the loss of the network and how noise becomes rows. The base class transforms features (module
+`prepared_rows`), trains the network (`time_network`), optionally corrects marginal distributions (`margins`), estimates
+memory, and saves the model.
 
-    N rows   D transformed numbers of a row   V one-hot codes of its categories   Y = D + V
+    N rows   D transformed numeric entries of a row   V one-hot codes of its categories   Y = D + V
     K one-hot codes of conditions
 """
 
@@ -72,9 +72,9 @@ class NoiseOptions(Options):
 class RowsFromNoise(Generator):
     """Trains a network whose inputs are row, time and condition, and samples rows from noise.
 
-    All conditions share the network, so a condition with few training rows needs no special rule. The model can sample
-    a new combination of condition values if each value occurs in training rows. A condition with a value that no
-    training row has is replaced by the most similar condition of the training rows.
+    All conditions share the network. The model can sample a new combination of condition values if each value occurs in
+    training rows. A requested condition with a value that no training row has is replaced by the most similar condition
+    of the training rows.
     """
 
     makes = ("numeric", "categorical")
@@ -84,17 +84,17 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the training loss: a function of a network, rows x_NY and condition codes c_NK, averaged over rows."""
+        """Return the training loss: a function of a network, rows x_NY and condition codes c_NK; a mean over rows."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Generate rows for condition codes, before the inverse transform, shape (N, Y).
+        """Sample transformed rows for given condition codes, shape (N, Y).
 
-        A feature has the category whose entry is largest.
+        The category of a feature is the category with the largest of the feature's entries.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: copies of rows, network and optimiser, a batch, and a chunk of samples.
+        """Return the memory in bytes for rows, network, optimiser, and a batch or a chunk of samples.
 
         The estimate assumes 32 values per condition column and categorical feature. The memory of imported libraries,
         about 0.3 GB, is not included.
@@ -151,7 +151,7 @@ class RowsFromNoise(Generator):
         self._margins = self._fit_margins(train, context) if config.margins and train.n_features else None
 
     def _constants_of(self, x_NY: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the tensors that `_generate` needs besides the network, computed from transformed training rows."""
+        """Return the tensors besides the network that `_generate` needs, computed from transformed training rows."""
         return {}
 
     def _new_network(self, generator: torch.Generator) -> Any:
@@ -172,7 +172,7 @@ class RowsFromNoise(Generator):
     def _draw(
         self, conditions: pd.DataFrame, draws: torch.Generator, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Sample numeric features, shape (N, F), and category codes, shape (N, C), before `Margins` maps them."""
+        """Sample numeric features, shape (N, F), before the use of `Margins`, and category codes, shape (N, C)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -190,15 +190,12 @@ class RowsFromNoise(Generator):
         return values_NF, codes_NC
 
     def _group(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
-        """Return each row's position in the list of training conditions.
-
-        A new combination of condition values has position -1.
-        """
+        """Return the position of each row's condition among the training conditions; -1 for a new combination."""
         found = pd.Index(self._conditions.labels).get_indexer(condition_labels(conditions))
         return np.asarray(found, dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Sample a row for each requested condition from noise."""
+        """Sample one row for each requested condition."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         values_NF, codes_NC = self._draw(used, context.torch, context.numpy)
         if self._margins is not None:
@@ -237,7 +234,6 @@ class RowsFromNoise(Generator):
 
 
 def _tensors(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, torch.Tensor]:
-    """Return the arrays whose name begins with a prefix, as tensors named without this prefix."""
     import torch
 
     return {name.removeprefix(prefix): torch.from_numpy(a) for name, a in arrays.items() if name.startswith(prefix)}

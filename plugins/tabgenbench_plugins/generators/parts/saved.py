@@ -1,4 +1,4 @@
-"""Conditions and categories of training rows in a saved model, without the rows themselves."""
+"""Conversion of conditions and categories to JSON data for saved models, and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
 
 
 def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
-    """Restore the training conditions from the result of `conditions_to`, with rows sorted by condition."""
+    """Restore the training conditions from the result of `conditions_to`; their rows are sorted by condition."""
     counts = np.asarray(saved["counts"], dtype=np.int64)
     group = np.repeat(np.arange(len(counts)), counts)
     values = np.array(saved["values"], dtype=object).reshape(len(counts), len(saved["columns"]))

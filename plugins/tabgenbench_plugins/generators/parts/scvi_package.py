@@ -1,4 +1,4 @@
-"""Training of models of the package scvi-tools, and conversion of cells and covariates to the form the package needs.
+"""Training of models of the package scvi-tools, and conversion of cells and covariates to the package's form.
 
 N cells   F genes   C condition columns
 """
@@ -31,7 +31,7 @@ Codes = NDArray[np.int64]
 
 @contextmanager
 def package_state(seed: int) -> Iterator[None]:
-    """Seed the global random states that the package uses and restore them afterwards; hide messages and warnings."""
+    """Seed the global random states, which the package uses, and hide its messages; restore both afterwards."""
     states = random.getstate(), np.random.get_state()
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     try:
@@ -51,16 +51,14 @@ def package_state(seed: int) -> Iterator[None]:
 
 
 def column_names(positions: Sequence[int]) -> list[str]:
-    """Return the AnnData column names for the condition columns at these positions."""
+    """Return the names of condition columns in the AnnData object, given their positions."""
     return [f"condition-{j}" for j in positions]
 
 
 def annotated(cells: TrainingCells, label: int | None = None) -> Any:
-    """Return the training cells as AnnData, with counts and with codes of conditions, batch and label as text.
+    """Return the training cells as AnnData: counts, and codes of conditions, batch and label as text columns.
 
-    Args:
-        cells: the training cells.
-        label: position of the condition column that is the label, or None.
+    The label is the condition column at position ``label``.
     """
     from anndata import AnnData
 
@@ -76,15 +74,16 @@ def annotated(cells: TrainingCells, label: int | None = None) -> Any:
 
 @dataclass(frozen=True)
 class PackageCodes:
-    """Translation of this project's codes of covariates to those of the package.
+    """Map from this project's integer codes of covariates to the codes of the package.
 
-    With a wrong order or code, the decoder would use a wrong combination of covariates without an error.
+    Without this map, the decoder could silently use wrong covariates, because the package has its own order of
+    covariates and of their values.
 
     Attributes:
         columns: position among the condition columns of each covariate of the decoder, in the decoder's order.
-        ranks: for each of these covariates, the package's code of each code of this project.
-        batch: the package's code of each batch code of this project.
-        label: the package's code of each label code of this project; empty without a label.
+        ranks: one tuple for each of these covariates; entry i is the package's code of this project's code i.
+        batch: such a tuple for the batch.
+        label: such a tuple for the label; empty without a label.
     """
 
     columns: tuple[int, ...]
@@ -94,16 +93,10 @@ class PackageCodes:
 
     @classmethod
     def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
-        """Read the package's codes of covariates from one of its models.
+        """Read the package's codes from one of its models, whose cells are ``annotated(cells, label)``.
 
-        The package orders covariates as in ``field_keys`` of its registry, not as in ``mappings``, which is
-        alphabetical.
-
-        Args:
-            model: a model of the package whose cells are ``annotated(cells, label)``.
-            columns: positions of the condition columns that are covariates of the decoder.
-            cells: the training cells.
-            label: position of the condition column that is the label, or None.
+        ``columns`` are the positions of the condition columns that are covariates of the decoder. Covariates have the
+        order of ``field_keys`` in the package's registry, not the alphabetical order of ``mappings``.
         """
         sizes, names = cells.biology.n_categories, column_names(columns)
         order, ranks = tuple[int, ...](), list[tuple[int, ...]]()
@@ -135,7 +128,6 @@ class PackageCodes:
 
 
 def _ranks(values: Any, n_codes: int) -> tuple[int, ...]:
-    """Return the position of each code, as text, in ``values``."""
     known = [str(value) for value in values]
     return tuple(known.index(str(code)) for code in range(n_codes))
 
@@ -147,9 +139,9 @@ def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **
         model: a model of the package.
         context: device and reports.
         epochs: numbers of the epochs to train; the numbers of a second model follow those of the first.
-        batch_size: cells per step; more if the last batch would have one cell, on which batch norm fails.
-        options: options of the package's training plan, and ``of``, the number of epochs of all models together (by
-            default ``epochs.stop``).
+        batch_size: cells per step. It is increased if the last batch would have one cell, on which batch norm fails.
+        options: options of the package's training plan. The additional option ``of`` is the total number of epochs of
+            all models (by default ``epochs.stop``).
     """
     from lightning.pytorch.callbacks import Callback
 

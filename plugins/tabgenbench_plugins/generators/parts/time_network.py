@@ -1,9 +1,9 @@
-"""A network with inputs row, time and condition, and its training with an exponential moving average of the weights.
+"""A network with inputs row, time and condition, and its training with a moving average of the weights.
 
     h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 
-τ(t) are cosines and sines of t at angular frequencies from 1 to 1,000, passed through Linear - SiLU - Linear, as in
-TabDDPM (Kotelnikov et al. 2023). t lies in [0, 1]; c are the one-hot codes of the condition.
+To compute τ(t), cosines and sines of t at angular frequencies from 1 to 1,000 pass through Linear - SiLU - Linear, as
+in TabDDPM (Kotelnikov et al. 2023). t lies in [0, 1]; c are the one-hot codes of the condition.
 
     N rows   Y width of a row   K one-hot codes of the conditions   H width of the first hidden layer
 """
@@ -29,13 +29,9 @@ REPORTS = 100  # number of losses that a training reports
 
 
 class TimeNetwork(nn.Module):
-    """The network.
+    """Multilayer perceptron of a row of width ``n_in`` = Y, a time, and a condition of ``n_codes`` = K codes.
 
-    Args:
-        n_in: Y.
-        n_codes: K, 0 without conditions.
-        hidden: widths of the hidden layers, at least one.
-        generator: random generator for the initial weights, on the CPU.
+    There is at least one hidden layer; K is 0 without conditions.
     """
 
     frequencies: torch.Tensor
@@ -69,7 +65,7 @@ class Recipe(Protocol):
     Attributes:
         steps: optimisation steps, independent of the number of rows.
         batch_size: rows per step, drawn with replacement.
-        learning_rate: step size of Adam at the start; it falls linearly to 0.
+        learning_rate: initial step size of Adam; it falls linearly to 0.
         ema: decay of the moving average of the weights, per step.
         weight_decay: decoupled weight decay (AdamW).
     """
@@ -103,17 +99,11 @@ def train_network(
     context: FitContext,
     where: str,
 ) -> TimeNetwork:
-    """Minimise a loss over random batches of rows x_NY and codes c_NK; return a network with the averaged weights.
+    """Minimise a loss over random batches of rows; return a copy of the network with the averaged weights.
 
-    Losses are reported about `REPORTS` times during training, as means over the steps since the last report.
-
-    Args:
-        network: the network to train.
-        rows: x_NY and c_NK.
-        loss: function of the network and a batch, a mean over the rows of the batch.
-        recipe: optimisation steps, batch size and so on.
-        context: random numbers and progress.
-        where: beginning of the error message, such as ``generator 'tabddpm'``.
+    ``rows`` are training rows x_NY and their condition codes c_NK; ``loss`` returns the mean loss over a batch. About
+    `REPORTS` times, the mean loss since the last report is reported. Error messages begin with ``where``, such as
+    ``generator 'tabddpm'``.
 
     Raises:
         ConfigError: the loss is not finite.

@@ -1,6 +1,9 @@
-"""Model and loss of `invae`: network, priors of both blocks, and penalties.
+"""Model and loss of `invae`: network, priors and penalties of two blocks of latents.
 
-N cells   F genes   I, S one-hot codes of biology and batch   K = I + S   Z latents of both blocks
+The prior of the invariant block (the first latents) depends on the conditions of a cell (biology), the prior of the
+spurious block (the other latents) on the batch.
+
+N cells   F genes   I one-hot codes of the conditions   S one-hot codes of the batch   K = I + S   Z latents
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ __all__ = ["Design", "TwoBlocks"]
 
 @dataclass(frozen=True)
 class Design:
-    """The options of `invae` that the model uses; the docstring of module `invae` describes these options."""
+    """The options of `invae` that the model uses; see the docstring of module `invae`."""
 
     prior: str
     hidden: tuple[int, ...]
@@ -40,18 +43,15 @@ class Design:
 
     @classmethod
     def of(cls, config: Options) -> Design:
-        """Select the options of the model from all options of the generator `invae`."""
+        """Select the model's options from all options of `invae`."""
         return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
 class TwoBlocks(nn.Module):
-    """The model.
+    """Variational autoencoder with an invariant and a spurious block of latents.
 
-    Args:
-        design: options.
-        n_codes: I and S, together K; 0 without such a covariate.
-        log_means: logarithms of the genes' mean proportions, shape (F,).
-        generator: random generator for the initial weights.
+    ``n_codes`` are I and S, each 0 without such covariates. ``log_means`` are the logarithms of the genes' mean
+    proportions, shape (F,).
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class TwoBlocks(nn.Module):
         )
 
     def terms(self, cells: Minibatch, draws: torch.Generator) -> list[torch.Tensor]:
-        """Return the terms of the loss without their weights, scalars, means over cells.
+        """Return the five terms of the loss before weighting; each is a scalar, a mean over cells.
 
-        The terms are reconstruction, KL, total correlation, covariate penalty, and the loss of score matching for a
-        prior that the KL term does not train. A term of the loss with weight 0 is not computed.
+        The terms are reconstruction, KL, total correlation, covariate penalty, and loss of score matching (0 for
+        Gaussian priors). Total correlation and covariate penalty are 0 if their weight is 0.
         """
         design, cut = self.design, self.design.latent_invariant
         kept_N2 = self._kept(len(cells.x_NF), draws)
@@ -108,13 +108,13 @@ class TwoBlocks(nn.Module):
         z_NZ: torch.Tensor,
         codes: tuple[torch.Tensor, torch.Tensor],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the KL term of both blocks and the loss of score matching, scalars, means over cells.
+        """Return the KL term and the loss of score matching, summed over blocks; each is a mean over cells.
 
         Args:
-            mu_NZ: means of the posterior.
-            logvar_NZ: log-variances of the posterior.
-            z_NZ: one sample of the posterior for each cell.
-            codes: codes of biology, shape (N, I), and of the batch, shape (N, S).
+            mu_NZ: posterior means.
+            logvar_NZ: posterior log-variances.
+            z_NZ: one posterior sample for each cell.
+            codes: one-hot codes of the conditions, shape (N, I), and of the batch, shape (N, S).
         """
         cut = self.design.latent_invariant
         blocks = (
@@ -130,19 +130,19 @@ class TwoBlocks(nn.Module):
         return [*self.invariant_prior.parameters(), *self.spurious_prior.parameters()]
 
     def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
-        """Return 1 if the encoder gets the biology (or the batch) of a cell, 0 if it is hidden, shape (N, 2)."""
+        """Return 1 if the encoder gets the conditions (or the batch) of a cell, 0 if not, shape (N, 2)."""
         if not self.design.mask:
             return torch.ones(n_cells, 2, device=draws.device)
         return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
 
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
-        """Return squared correlations of each block's latents and their products with the other block's covariates.
+        """Return the sum of squared correlations between each block and the covariates of the other block.
 
-        The other block's covariates enter as residuals: one-hot codes minus their means among cells with equal own
-        covariates of the block.
-
-        The penalty is computed separately for cells whose covariate is hidden from the encoder and for the other cells,
-        and averaged. If both kinds of cells were used together, opposite correlations in them could cancel.
+        A block enters by its latents and products of two latents, the covariates by residuals of one-hot codes. For the
+        invariant block, the residuals are batch codes minus their means in the condition of the cell. For the spurious
+        block, they are condition codes minus their means in the batch of the cell. Cells whose covariate is hidden from
+        the encoder are treated separately from other cells, because opposite correlations in the two groups could
+        cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept in (
@@ -157,7 +157,7 @@ class TwoBlocks(nn.Module):
 
     @property
     def has_linear_mean(self) -> bool:
-        """Whether the mean of the invariant block's prior is linear in the codes of biology."""
+        """Whether the mean of the invariant block's prior is linear in the one-hot codes of the conditions."""
         return isinstance(self.invariant_prior, GaussianPrior) and self.invariant_prior.to_mean is not None
 
     def invariant_means(self, biology_NI: torch.Tensor) -> torch.Tensor:

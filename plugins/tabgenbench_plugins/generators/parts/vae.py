@@ -1,13 +1,11 @@
-"""The network of the CVAE: an encoder and a decoder, which both get the condition as input.
+"""The network of the generator `cvae`: an encoder and a decoder, which both get the condition as input.
 
 The docstring of module `cvae` contains the reference, a diagram and the loss.
 
     N rows   F features   K one-hot codes of the conditions   Z latent
 
-In a mixed table, F is the length of a vector of `RowLayout`: numeric features and one-hot codes of the categories as
-input, means and logits as output.
-
-Losses and residuals of many rows are computed in chunks, without gradients.
+In a mixed table, F is the length of a vector of `RowLayout`. The input of the encoder contains numeric features and
+one-hot codes of categories; the output of the decoder contains means and logits.
 """
 
 from __future__ import annotations
@@ -38,16 +36,10 @@ class ElboTerms(NamedTuple):
 
 
 class ConditionalVAE(nn.Module):
-    """The network.
+    """Conditional variational autoencoder.
 
-    Args:
-        n_features: F.
-        n_codes: K, 0 for a model without conditions.
-        n_latent: Z.
-        hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
-        generator: random generator for the initial weights.
-        batch_norm: whether hidden layers have batch norm.
-        layout: which of the F columns are numeric; all by default.
+    ``hidden`` are the widths of the encoder's hidden layers; the decoder has the same widths in reverse order. By
+    default, all F columns of the ``layout`` are numeric.
     """
 
     def __init__(
@@ -80,7 +72,7 @@ class ConditionalVAE(nn.Module):
         return mean_NF
 
     def elbo(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> ElboTerms:
-        """Return the terms of -ELBO, estimated with one posterior draw per row; the constant F/2 · log 2π is omitted.
+        """Return the terms of -ELBO, estimated with one posterior sample per row, without the constant F/2 · log 2π.
 
         KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ (mu² + e^logvar - 1 - logvar).
         """
@@ -91,7 +83,7 @@ class ConditionalVAE(nn.Module):
         return ElboTerms(reconstruction, kl)
 
     def reconstruction(self, output_NF: torch.Tensor, x_NF: torch.Tensor) -> torch.Tensor:
-        """Return the negative log-likelihood of rows without its constant, a scalar, summed over rows."""
+        """Return the negative log-likelihood without its constant, summed over rows, a scalar."""
         numeric = slice(self.layout.n_features)
         mean, values, present = output_NF[:, numeric], x_NF[:, numeric], self.layout.has_value(x_NF)
         if present is not None:
@@ -103,7 +95,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def mean_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor, *, beta: float) -> torch.Tensor:
-        """Return the mean loss over rows with the running statistics of batch norm; a scalar on the device."""
+        """Return the mean loss over rows in evaluation mode, without gradients, a scalar on the device."""
         self.eval()
         total = torch.zeros((), device=x_NF.device)
         for rows in chunks(len(x_NF)):
@@ -113,10 +105,10 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the root mean squared error of each numeric feature without missing values, shape (n_numeric,).
+        """Return the root mean squared error of each numeric feature, shape (n_numeric,).
 
-        The error is estimated with one sample from the posterior per row. The root mean squared error is the standard
-        deviation that maximises the decoder's Gaussian likelihood.
+        Missing values are not counted. The latents are one posterior sample per row. The root mean squared error is the
+        standard deviation that maximises the decoder's Gaussian likelihood.
         """
         numeric, present_NF = slice(self.layout.n_features), self.layout.has_value(x_NF)
         total_F = torch.zeros(self.layout.n_features, device=x_NF.device)

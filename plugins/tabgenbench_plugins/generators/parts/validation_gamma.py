@@ -1,4 +1,4 @@
-"""Gamma (agreement of correlations) on validation rows, the criterion for early stopping of `wgan-gp`."""
+"""Gamma (agreement of correlations) on validation rows, for early stopping of `wgan-gp`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["ValidationGamma"]
 
 
 class ValidationGamma:
-    """Gamma between validation rows and rows generated for the same conditions, with the same noise each time."""
+    """Computes gamma between validation rows and rows generated for the same conditions.
+
+    The generator network gets the same noise in each call, so that its weights alone change the result.
+    """
 
     def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
         fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
@@ -26,7 +29,7 @@ class ValidationGamma:
 
     @torch.no_grad()
     def __call__(self, generator: ConditionalMLP) -> float:
-        """Return gamma between validation rows and the rows that the generator network generates.
+        """Return gamma for the current weights of a generator network.
 
         Raises:
             ConfigError: gamma is undefined.

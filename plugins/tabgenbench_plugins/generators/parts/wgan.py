@@ -1,10 +1,8 @@
 """The two networks of a conditional WGAN-GP, with explicit formulas for their gradients.
 
-The critic is piecewise linear. The gradient of the critic w.r.t. its input is a product of weight matrices and masks of
-the active units, and the gradient of the penalty w.r.t. the weights needs one more pass of products of these matrices
-and masks. With these formulas, a critic step is one forward pass, one pass that computes V_L to V_1 (below), and a
-matrix product for each layer over real, fake and intermediate rows together. Autograd with double differentiation gives
-the same numbers (a test compares them) in twice the time.
+The critic is piecewise linear, so its gradient w.r.t. the input is a product of weight matrices and of masks of the
+active units. The gradient of the penalty w.r.t. the weights needs one more pass of such products. These formulas take
+half the time of autograd with double differentiation, with equal results.
 
     h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
     V_L = W_L on h_L    V_i = (V_{i+1} W_i) on h_i                            ∇_{h_0} f = V_1 W_0
@@ -31,7 +29,7 @@ TINY = 1e-12  # avoids a division by 0 for a gradient of length 0
 
 
 class CriticTerms(NamedTuple):
-    """The two terms of the critic's loss, scalars; the loss is weight * penalty - distance.
+    """The two terms of the critic's loss, weight * penalty - distance; each is a scalar.
 
     Attributes:
         distance: mean f(real) - mean f(fake), the critic's estimate of the Wasserstein distance.
@@ -43,28 +41,19 @@ class CriticTerms(NamedTuple):
 
 
 class ConditionalMLP:
-    """Dense layers over an input and the embeddings of its conditions; used for the generator and for the critic.
+    """Dense layers over an input and the embeddings of its conditions, for the generator and for the critic.
 
-    Hidden layers have ReLU, the output is linear. Initial weights are Glorot-uniform, biases 0, embeddings uniform
-    within ±0.05. The width of an embedding is int(√n_categories) + 1. All parameters are views of one vector, and all
-    gradients are views of another.
-
-    Args:
-        n_in: width of the input.
-        n_out: width of the output.
-        hidden: widths of the hidden layers, at least one.
-        n_categories: number of values of each condition column.
-        generator: random generator for the initial weights; on the CPU, so that initial weights do not depend on the
-            device.
-        device: device of the parameters.
+    Hidden layers have ReLU; the output is linear. Initial weights are Glorot-uniform, initial biases are 0, and initial
+    embeddings are uniform within ±0.05. Initial values are drawn on the CPU, so that they do not depend on the device.
+    The width of an embedding is int(√n_categories) + 1.
 
     Attributes:
-        values: all parameters, one vector.
-        gradients: the gradients of the parameters, in the same order.
-        tables: embeddings, one matrix of shape (n_categories, dim) for each condition column.
-        weights: one matrix of shape (width after, width before) for each layer; the first layer takes input and
-            embeddings.
-        biases: one vector of shape (width after,) for each layer.
+        values: vector of all parameters.
+        gradients: vector of the gradients of all parameters, in the same order.
+        tables: embeddings, one matrix of shape (n_categories, dim) for each condition column, a view of ``values``.
+        weights: one matrix of shape (width after, width before) for each layer, a view of ``values``; the first layer
+            takes input and embeddings.
+        biases: one vector of shape (width after,) for each layer, a view of ``values``.
     """
 
     def __init__(
@@ -103,7 +92,7 @@ class ConditionalMLP:
         return torch.cat([c_NK.new_zeros((len(c_NK), 0)), *parts], dim=1)
 
     def hidden_layers(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> list[torch.Tensor]:
-        """Return h_0, which is the input followed by the embeddings, and the hidden layers h_1 to h_L."""
+        """Return h_0, the input followed by the embeddings, and the hidden layers h_1 to h_L."""
         return self._upwards([torch.cat([x_NI, self.embed(c_NK)], dim=1)])
 
     def _upwards(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -120,7 +109,7 @@ class ConditionalMLP:
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return V_1 to V_L: the gradient of the single output w.r.t. each hidden layer before its ReLU, (N, H)."""
+        """Return V_1 to V_L, the gradients of the single output w.r.t. the hidden layers before ReLU, each (N, H)."""
         above = self.weights[-1].expand(len(layers[-1]), -1)
         found = []
         for i in range(len(layers) - 1, 0, -1):
@@ -160,7 +149,7 @@ class ConditionalMLP:
         Args:
             rows: real and fake rows of the same conditions, each of shape (N, F).
             c_NK: one-hot codes of the conditions.
-            share_N1: position between fake (0) and real (1) of the row at which the penalty is computed.
+            share_N1: weight of the real row in the intermediate row at which the penalty is computed, from 0 to 1.
             weight: weight of the penalty.
         """
         n, last = len(c_NK), len(self.weights) - 1
@@ -189,11 +178,10 @@ class ConditionalMLP:
         return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())
 
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the critic's input, and the derivative of the loss w.r.t. each output.
+        """Return the critic's input, shape (3 N, F + E), and the derivative of the loss w.r.t. its outputs.
 
-        Returns:
-            Real and fake rows with their embeddings, and space for as many intermediate rows, shape (3 N, F + E); and
-            -1 / N for real rows, 1 / N for fake ones and 1 for intermediate ones, shape (3 N, 1).
+        The input contains real rows, fake rows, and space for N intermediate rows. The derivative, shape (3 N, 1), is 1
+        for intermediate rows.
         """
         n = len(c_NK)
         if n not in self._buffers:  # allocated once for each batch size: new memory takes longer than the arithmetic
@@ -207,14 +195,10 @@ class ConditionalMLP:
 
 
 class RMSprop:
-    """RMSprop with Keras's rho 0.9 and epsilon 1e-7, which is added after the root, as in Keras before version 3.
+    """RMSprop of Keras before version 3, with rho 0.9 and epsilon 1e-7.
 
-    The result equals that of ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but all parameters are one vector and no
-    memory is allocated.
-
-    Args:
-        network: the network to train.
-        learning_rate: step size.
+    The result equals the result of ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but a step updates all parameters as
+    one vector and allocates no memory.
     """
 
     def __init__(self, network: ConditionalMLP, learning_rate: float) -> None:
@@ -239,5 +223,5 @@ def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) ->
 
 
 def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """Set values to 0 where the output of a ReLU layer is 0, in one kernel."""
+    """Return values, set to 0 where the output of a ReLU layer is 0."""
     return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ __all__ = ["embedding_width", "parameter_count", "parameter_shapes"]
 
 
 def embedding_width(n_categories: int) -> int:
-    """Return the embedding width of a condition column with this number of categories."""
+    """Return the width of the embedding of a condition column, given its number of categories."""
     return math.isqrt(n_categories) + 1
 
 

@@ -46,7 +46,7 @@ def associations(
 
     Args:
         values: numeric features, shape (n, p).
-        present: which entries of ``values`` are not missing, shape (n, p), or None if no entry is missing.
+        present: mask of the entries of ``values`` that are not missing, shape (n, p), or None if no entry is missing.
         categories: codes from 0 of each categorical column, each of shape (n,).
     """
     upper = np.triu_indices(values.shape[1], 1)
@@ -63,7 +63,7 @@ def correlation_ratios(
     """Return the correlation ratio eta of each numeric column with each categorical column, shape (p, q).
 
     Eta squared is the sum of squares between the categories divided by the total sum of squares, without missing
-    values. Eta is not corrected for the number of categories.
+    values.
     """
     (n_rows, p), q = values.shape, len(categories)
     if q == 0:
@@ -101,7 +101,8 @@ def cramers_v_of_pairs(categories: Sequence[Codes]) -> Floats:
 def cramers_v(table: NDArray[np.integer]) -> float:
     """Return Cramér's V of a contingency table, without bias correction; 0 if a variable has one category.
 
-    V squared is chi squared divided by n (min(r, c) - 1), with n rows, and r and c categories that occur.
+    V squared is chi squared divided by n (min(r, c) - 1), where n is the number of rows, and r and c are the numbers of
+    occurring categories.
 
     >>> cramers_v(np.array([[30, 0], [0, 20]]))
     1.0

@@ -25,7 +25,7 @@ _KINDS = {"numeric": ("#0067a8", "o"), "mixed": ("#d55e00", "^"), "categorical":
 
 
 def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of associations on a dataset, or nothing if no generator has stored associations."""
+    """Yield the figure of associations of a dataset, if a generator has stored the artifact ``pairs``."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
@@ -37,7 +37,7 @@ def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def associations_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw synthetic against real associations, with one panel per generator and equal axes."""
+    """Return a figure of synthetic against real associations of pairs of columns, with one panel per generator."""
     title = f"{dataset}: association of each pair of columns"
     figure, panels = panels_of(len(rows), title, height=2.8, labels=("real test rows", "synthetic rows"))
     for axis, row in zip(panels, rows, strict=True):

@@ -1,4 +1,4 @@
-"""Cell types of query cells from their nearest reference cells, with the answer `unknown` for distant cells."""
+"""Prediction of the types of query cells from their nearest reference cells, or of `unknown` for distant cells."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ SMALLEST_QUANTILE, N_THRESHOLDS = 0.5, 200
 
 @dataclass(frozen=True, eq=False)
 class Mapping:
-    """Types of query cells.
+    """Predicted types of query cells.
 
     Attributes:
         types: most frequent type among the nearest reference cells, shape (n_query,).
-        strangeness: mean distance to the nearest reference cells, divided by the median of this mean distance over the
-            reference cells of the assigned type, shape (n_query,). A typical cell of a type has a value of about 1.
+        strangeness: mean distance of the query cell to its nearest reference cells, divided by the median of such mean
+            distances for reference cells of the predicted type, shape (n_query,). A typical cell has a value of about
+            1.
     """
 
     types: Labels
@@ -54,18 +55,14 @@ def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Map
 def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random.Generator) -> float:
     """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
 
-    For each type, a fifth of the reference cells is mapped to the other reference cells, from which this type is
-    removed. The threshold maximises the mean over types of (share of the removed type's cells that are called unknown +
-    share of the other cells that are not) / 2.
-
-    Args:
-        reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
-        types: types of the reference cells, shape (n_reference,).
-        k: number of nearest reference cells.
-        rng: chooses the queried cells.
+    A random fifth of the reference cells, drawn with ``rng``, serves as query cells. For each type with at least 10
+    cells, the query cells are mapped to the other reference cells, from which the type is removed. The threshold
+    maximises the sum of two shares, averaged over types: the share of the removed type's query cells that are called
+    unknown, and the share of all other query cells that are not called unknown. For the other arguments, see
+    `map_cells`.
 
     Raises:
-        Undefined: fewer than two types have 10 cells, or none of these types has a queried cell.
+        Undefined: fewer than two types have 10 cells, or no removed type is among the query cells.
     """
     names, counts = np.unique(types.astype(str), return_counts=True)
     names = names[counts >= FEWEST_CELLS]

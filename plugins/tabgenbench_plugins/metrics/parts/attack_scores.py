@@ -14,7 +14,7 @@ FEWEST_OTHERS = round(1 / FALSE_POSITIVES)
 
 
 def area(members: Floats, others: Floats) -> float:
-    """Return the area under the ROC curve, the probability that a member has a higher score than a non-member.
+    """Return the area under the ROC curve: the probability that a member has a higher score than a hold-out row.
 
     Pairs of equal scores count one half.
     """
@@ -25,10 +25,10 @@ def area(members: Floats, others: Floats) -> float:
 
 
 def true_positives(members: Floats, others: Floats) -> float:
-    """Return the largest share of members found by a threshold with at most 1 % false positives.
+    """Return the largest true-positive rate of a threshold with a false-positive rate of at most 1 %.
 
     Raises:
-        Undefined: there are fewer than 100 non-members.
+        Undefined: there are fewer than 100 hold-out rows or donors.
     """
     from sklearn.metrics import roc_curve
 
@@ -41,7 +41,7 @@ def true_positives(members: Floats, others: Floats) -> float:
 
 
 def largest_by_unit(scores: Floats, units: Rows) -> Floats:
-    """Return the largest score among the rows of each unit, such as a donor.
+    """Return the largest score of each unit (a donor, or a row in a table without donors), sorted by unit.
 
     >>> largest_by_unit(np.array([1.0, 3.0, 2.0]), np.array([7, 7, 4])).tolist()
     [2.0, 3.0]

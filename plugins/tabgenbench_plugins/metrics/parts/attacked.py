@@ -25,9 +25,8 @@ class Group:
 
     Attributes:
         rows: positions of the rows in the table.
-        units: a code for each row, equal for rows of one donor; if the table has no donors, all codes differ.
-        conditions: a code of the condition of each row; equal conditions have equal codes among training and hold-out
-            rows.
+        units: code of the donor of each row; in a table without donors, each row has a different code.
+        conditions: code of the condition of each row, comparable between training and hold-out rows.
     """
 
     rows: Rows
@@ -39,7 +38,7 @@ class Group:
         return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
 
     def first(self, max_rows: int) -> Group:
-        """Return at most the first ``max_rows`` rows, only whole units (donors), but at least the first unit."""
+        """Return the first rows: whole donors with at most ``max_rows`` rows together, and at least one donor."""
         ends = np.append(np.flatnonzero(np.diff(self.units) != 0) + 1, len(self.units))
         fitting = ends[ends <= max_rows]
         return self.take(slice(int(fitting[-1] if len(fitting) else ends[0])))
@@ -47,7 +46,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """Training rows (members) and hold-out rows (others), with equal numbers in each condition if donors allow it.
+    """Training rows (members) and hold-out rows (others) that a privacy metric attacks.
 
     Attributes:
         members: rows of ``evaluation.train``.
@@ -62,7 +61,7 @@ class Attacked:
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
-        """Return about the first ``max_rows`` members and hold-out rows, with whole donors."""
+        """Return the first members and the first hold-out rows, each limited as in `Group.first`."""
         if max(len(self.members.rows), len(self.others.rows)) <= max_rows:
             return self
         members, others = (group.first(max_rows) for group in (self.members, self.others))
@@ -80,9 +79,9 @@ class Attacked:
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
     """Choose equally many training rows and hold-out rows (test rows) in each condition.
 
-    In each condition, all rows of the smaller of the two sets are used. If the table has donors, either all rows of a
-    donor are used or none; fewer rows are then used, and the numbers may remain unequal. For a fair comparison, all
-    generators on a split and all privacy metrics use the same attacked rows.
+    In each condition, all rows of the smaller set are used, and equally many rows of the larger set. If the table has
+    donors, either all rows of a donor are used or none. Fewer rows are then used, and the numbers of training rows and
+    hold-out rows may differ. All generators on a split and all privacy metrics use the same attacked rows.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.
@@ -137,7 +136,7 @@ def _units(table: Table) -> Rows:
 
 
 def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -> Group:
-    """Return all rows of a table in a random order of units (donors); the rows of a unit are consecutive."""
+    """Return all rows of a table, with donors in random order and the rows of a donor next to each other."""
     units = _units(table)
     rank = rng.permutation(int(units.max(initial=-1)) + 1)
     order = np.argsort(rank[units], kind="stable").astype(np.int64)
@@ -145,7 +144,7 @@ def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -
 
 
 def _fill(group: Group, quota: Rows) -> Group:
-    """Select rows of whole units (donors), in order; a unit that would exceed the quota of a condition is skipped."""
+    """Select donors in order, with all their rows; skip a donor that would exceed the quota of a condition."""
     conditions = group.conditions
     if len(np.unique(group.units)) == len(group.units):
         rank = pd.Series(conditions).groupby(conditions).cumcount().to_numpy()
@@ -161,13 +160,13 @@ def _fill(group: Group, quota: Rows) -> Group:
 
 
 def row_order(rows: NDArray[np.float32]) -> Rows:
-    """Sort rows by their values, so that results do not depend on the given order; return the positions."""
+    """Return the positions that sort rows by content, so that results do not depend on the given order."""
     contents = [row.tobytes() for row in np.ascontiguousarray(rows)]
     return np.array(sorted(range(len(contents)), key=contents.__getitem__), dtype=np.int64)
 
 
 def chosen_rows(rows: NDArray[np.float32], max_rows: int, *, seed: Iterable[int]) -> Rows:
-    """Draw at most ``max_rows`` rows at random, independent of the given order of rows; return their positions."""
+    """Return the positions of at most ``max_rows`` random rows, which do not depend on the order of ``rows``."""
     order = row_order(rows)
     if len(rows) <= max_rows:
         return order

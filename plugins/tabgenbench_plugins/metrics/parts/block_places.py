@@ -1,4 +1,4 @@
-"""Positions in the plane of test cells for each block of an embedding, for figures."""
+"""Positions of test cells in a plane for each block (named group of dimensions) of an embedding, for figures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,12 @@ N_NEIGHBORS, MIN_DIST, EPOCHS = 15, 0.3, 200
 
 
 def block_places(evaluation: Evaluation, columns: Sequence[str], *, n_cells: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return the artifact ``places``: a row for each cell and block, with ``x``, ``y`` and labels.
+    """Return the artifact ``places``: ``x``, ``y`` and labels for each block and each of ``n_cells`` test cells.
 
-    A block of one or two dimensions is shown directly; a block of more dimensions is shown as a UMAP. There is no
-    artifact if ``n_cells`` is 0, or if a UMAP cannot be computed, for example with fewer than 10 cells.
-
-    Args:
-        evaluation: the cells with their embedding.
-        columns: names of the columns of the batch, the type and the condition; an empty name if there is no column.
-        n_cells: largest number of test cells, chosen at random.
-        seed: seed of the choice and of UMAP.
+    A block of one or two dimensions is shown directly; a block of more dimensions is shown as a UMAP. The result is
+    empty if ``n_cells`` is 0, or if a UMAP cannot be computed, for example with fewer than 10 cells. ``columns``
+    contains the names of the columns of batch, type and condition, in this order; the name of a missing column is
+    empty.
     """
     n = evaluation.test.n_rows
     if n_cells == 0 or n == 0:

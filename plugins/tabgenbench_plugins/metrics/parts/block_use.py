@@ -1,4 +1,4 @@
-"""How much a classifier uses each block of an embedding, and its accuracy with one block alone."""
+"""Use of each block (named group of dimensions) of an embedding by a classifier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BlockUse:
     Attributes:
         accuracy: held-out accuracy with all blocks.
         losses: for each block, loss of held-out accuracy if the whole block is permuted; at least 0.
-        chance: for each block, its number of dimensions divided by that of all blocks.
+        chance: for each block, its share of all dimensions.
     """
 
     accuracy: float
@@ -32,7 +32,7 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Loss of accuracy for each block divided by the sum of losses over blocks; 0 if there is no loss."""
+        """Share of each block in the sum of the losses of accuracy over blocks; 0 if there is no loss."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 
@@ -40,16 +40,10 @@ class BlockUse:
 def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *, seed: int) -> BlockUse:
     """Return how much a random forest uses each block of the embedding.
 
-    The forest predicts labels of held-out cells. Its loss of accuracy is measured when the values of a block are
-    permuted between cells. The dimensions of a block are permuted together, ten times. If single dimensions were
+    The forest is trained on the cells ``known`` with ``labels``, and predicts the labels ``truth`` of the held-out
+    cells ``asked``. The use of a block is the loss of accuracy if the values of the block are permuted between held-out
+    cells, averaged over ten permutations. All dimensions of a block are permuted together. If single dimensions were
     permuted (as in Breiman, Machine Learning 45, 2001), other dimensions with the same information would replace them.
-
-    Args:
-        known: cells on which the forest is trained.
-        labels: labels of ``known``, shape (n_known,).
-        asked: held-out cells.
-        truth: labels of ``asked``, shape (n_asked,).
-        seed: seed of the forest and of the permutations.
     """
     forest, z, rng = _forest(seed).fit(known.whole, labels), asked.whole, np.random.default_rng(seed)
     right = float(forest.score(z, truth))
@@ -66,14 +60,9 @@ def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *
 
 
 def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, *, seed: int) -> float:
-    """Return the held-out accuracy with one block: the better of a logistic regression and a random forest.
+    """Return the held-out accuracy with one block: the higher accuracy of a logistic regression and a random forest.
 
-    Args:
-        known: coordinates of the training cells, shape (n_known, n_dimensions).
-        labels: labels of ``known``, shape (n_known,).
-        asked: coordinates of the held-out cells, shape (n_asked, n_dimensions).
-        truth: labels of ``asked``, shape (n_asked,).
-        seed: seed of the forest.
+    The arguments are those of `block_use`, but ``known`` and ``asked`` are coordinates, shape (n_cells, n_dimensions).
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -84,7 +73,7 @@ def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, 
 
 
 def chance_of(truth: Labels) -> float:
-    """Return the share of the most frequent label, the accuracy of always predicting this label."""
+    """Return the share of the most frequent label, which is the accuracy of always predicting this label."""
     return float(np.unique(truth.astype(str), return_counts=True)[1].max() / len(truth))
 
 

@@ -1,4 +1,4 @@
-"""Figures of the block test: how much each block is used, and the positions of cells in each block."""
+"""Figures of the blocks (named groups of dimensions) of embeddings: their use, and positions of cells in each block."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw horizontal bars: one group per generator and predicted column, and one bar per block of latents."""
+    """Return a bar chart of the use of blocks, with one group of bars for each generator and predicted column."""
     bars = [(row.label, role, table) for row in rows for role, table in row.tables[SHARES].groupby("role", sort=False)]
     blocks = list(dict.fromkeys(name for _, _, table in bars for name in table["block"]))
     figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(bars)), layout="constrained")
@@ -85,7 +85,7 @@ def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str, Look]]) -> Figure:
-    """Draw one column of panels per block, and one row of panels each for type, condition and batch."""
+    """Return panels of cells: a column for each block, and a row for each of type, condition and batch."""
     table = row.tables[PLACES]
     blocks, roles = (
         list(dict.fromkeys(table["block"])),
@@ -108,7 +108,7 @@ def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str
 
 
 def _points(axis: Axes, table: pd.DataFrame, role: str, looks: Mapping[str, Look]) -> None:
-    """Plot the biological cells in random order, so that no group covers the others."""
+    """Plot the cells in random order, so that no group covers the others."""
     order = np.random.default_rng(0).permutation(len(table))
     x, y = (table[name].astype(float).to_numpy()[order] for name in ("x", "y"))
     colours = [looks[label].colour for label in table[role].to_numpy()[order]]

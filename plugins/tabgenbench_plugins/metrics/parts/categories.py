@@ -1,4 +1,4 @@
-"""Codes of categorical columns that are comparable between tables."""
+"""Integer codes of categories, with the same meaning in all tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def generated_columns(table: Table) -> tuple[str, ...]:
 
 
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
-    """Return codes, starting at 0, that are equal for equal texts in all given columns.
+    """Return integer codes from 0 for each given column; equal texts have equal codes in all columns.
 
-    A missing value has a separate code if the schema does not declare missing values for the column.
+    Missing values that the schema does not declare share one further code.
     """
     texts = [as_categorical(column) for column in columns]
     known = pd.Index([], dtype=object)

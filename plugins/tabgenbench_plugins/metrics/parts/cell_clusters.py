@@ -1,4 +1,4 @@
-"""Agreement of clusters of cells with cell types, for Louvain clusters at the best resolution and for k-means."""
+"""Agreement of cell types with clusters of cells, from Louvain's algorithm or from k-means."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Agreement = tuple[float, float]
 
 
 def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
-    """Return the agreement of types with Louvain clusters at the best resolution from .2 to 2.
+    """Return the agreement of types with Louvain clusters at the best of ten resolutions from .2 to 2.
 
-    The best resolution is the one with the highest normalised mutual information.
+    The best resolution has the highest normalised mutual information.
 
     Args:
         weights: symmetric weights of a graph of cells, shape (n_cells, n_cells).
@@ -32,7 +32,7 @@ def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
 
 
 def k_means(embedding: Floats, types: Codes) -> Agreement:
-    """Return the agreement of types with k-means clusters: as many clusters as types, best of ten starts."""
+    """Return the agreement of types with clusters of k-means, which has as many clusters as types."""
     from sklearn.cluster import KMeans
 
     n_types = len(np.unique(types))
@@ -49,8 +49,7 @@ def louvain(weights: sparse.csr_matrix, resolution: float) -> Codes:
     """Return the cluster of each node, by greedy maximisation of modularity (Blondel et al. 2008).
 
     Each node is moved to the neighbouring cluster that increases the modularity most, until no move increases the
-    modularity. After these moves, the clusters become the nodes of a smaller graph. Moving nodes and shrinking the
-    graph are repeated until no node moves.
+    modularity. Then the clusters become the nodes of a smaller graph. These two steps are repeated until no node moves.
 
     Args:
         weights: symmetric weights, shape (n_nodes, n_nodes).

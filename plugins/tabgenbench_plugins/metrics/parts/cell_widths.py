@@ -15,7 +15,7 @@ Codes = NDArray[np.int64]
 
 
 def type_widths(embedding: Floats, types: Codes) -> Floats:
-    """Return the silhouette width of each cell, with types as clusters, scaled to [0, 1], shape (n_cells,)."""
+    """Return the silhouette width of each cell among the types, rescaled to [0, 1], shape (n_cells,)."""
     from sklearn.metrics import silhouette_samples
 
     widths: Floats = (silhouette_samples(embedding, types) + 1) / 2
@@ -23,7 +23,7 @@ def type_widths(embedding: Floats, types: Codes) -> Floats:
 
 
 def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
-    """Return the mean silhouette width of the types that occur in the fewest batches, averaged over these types.
+    """Return the mean silhouette width of the types that occur in the fewest batches; types have equal weights.
 
     Args:
         widths: the result of `type_widths`.
@@ -47,10 +47,10 @@ def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
 
 
 def bras(embedding: Floats, types: Codes, batches: Codes) -> float:
-    """Return the batch-removal adapted silhouette (Rautenstrauch & Ohler 2025), mean over types.
+    """Return the batch-removal adapted silhouette (Rautenstrauch & Ohler 2025), averaged over types.
 
-    The score is computed like `asw_batch`, but with cosine distances, and with the mean distance to all cells of other
-    batches instead of the distance to the nearest batch.
+    Unlike `asw_batch`, the score uses cosine distances. The distance to the nearest batch is replaced by the mean
+    distance to all cells of other batches.
 
     Raises:
         Undefined: no type has two batches and more cells than batches.
@@ -72,7 +72,7 @@ def _mean_over_types(
 
 
 def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
-    """Return silhouette widths with mean cosine distances, which are computed from sums of unit vectors."""
+    """Return silhouette widths with cosine distances, computed without a matrix of all distances."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     units = embedding / np.where(lengths > 0, lengths, 1.0)
     codes = np.unique(batches, return_inverse=True)[1]
@@ -90,8 +90,8 @@ def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
 def variance_between(values: Floats, batches: Codes) -> float:
     """Return the share of the total variance that lies between the means of batches, in [0, 1].
 
-    The share of variance between batches equals the score of principal component regression (Büttner et al. 2019) on
-    all components, weighted by their variance.
+    The share equals the score of principal component regression (Büttner et al. 2019), if all components are used and
+    each component is weighted by its variance.
 
     Args:
         values: shape (n_cells, n_dimensions).

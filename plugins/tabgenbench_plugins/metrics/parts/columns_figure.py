@@ -25,7 +25,7 @@ _LONGEST = 28  # characters of a name
 
 
 def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a heat map: the distance between real and synthetic values of each column; nothing if none is stored."""
+    """Yield a heat map of the distances of columns, if a generator has stored the artifact ``columns``."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
@@ -37,7 +37,7 @@ def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw a heat map with one row per column, the largest distances first, and one field per generator."""
+    """Return a heat map: rows are columns of the dataset (largest distances first), columns are generators."""
     distances = _distances(rows)
     n_columns = len(distances)
     shown = distances.iloc[:_MOST_COLUMNS]
@@ -70,7 +70,7 @@ def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def _distances(rows: Sequence[ArtifactRow]) -> pd.DataFrame:
-    """Return distances by column and generator, sorted by the median over models (controls if there is no model)."""
+    """Return distances by column and generator, sorted by the median over models (over controls without models)."""
     tables = []
     for row in rows:
         table = row.tables[ARTIFACT]

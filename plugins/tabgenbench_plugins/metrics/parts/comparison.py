@@ -21,13 +21,13 @@ __all__ = ["Comparison", "Pair", "compared_pairs", "lacking_note", "mean_over_co
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Difference of each feature between the two groups of a contrast; each array has shape (n_features,).
+    """Differences of features between the two groups of a contrast; each array has shape (n_features,).
 
     Attributes:
-        usable: features that vary over the rows of the two groups and have at least two values in each group.
+        usable: mask of the features that vary over the rows of the two groups, with at least two values in each group.
         difference: mean of the first group minus mean of the second group, of standardised values; 0 if not usable.
-        effect: effect size from -1 to 1: the correlation of the feature with the indicator of the first group
-            (point-biserial), or the rank-biserial correlation if ranks are compared; 0 if not usable.
+        effect: effect size from -1 to 1: the point-biserial correlation of the feature with the indicator of the first
+            group, or the rank-biserial correlation; 0 if not usable.
         p: two-sided p-value of the test; 1 if not usable.
     """
 
@@ -41,11 +41,8 @@ class Comparison:
 class Pair:
     """Comparison of two groups of rows (a contrast) in real test rows and in synthetic rows.
 
-    Attributes:
-        contrast: the two groups.
-        real: comparison of the real test rows.
-        synthetic: comparison of the synthetic rows; no feature is usable if a group has fewer than two rows.
-        test_rows: numbers of real test rows of the two groups.
+    If a group has fewer than two synthetic rows, no feature of ``synthetic`` is usable. ``test_rows`` are the numbers
+    of real test rows of the two groups.
     """
 
     contrast: Contrast
@@ -79,19 +76,17 @@ def compared_pairs(
     by_rank: bool,
     mirrored: bool = False,
 ) -> list[Pair]:
-    """Compare the two groups of each contrast with enough real test rows; results of real rows are cached.
+    """Compare the two groups of each contrast with enough real test rows.
 
     Args:
         evaluation: the rows.
-        cells_of: divides rows with given conditions into cells (sets of rows).
-        key: identifies ``cells_of`` in the cache.
+        cells_of: function from conditions to the positions of the rows of each cell (level in a stratum, see
+            `contrasts`).
+        key: identifies ``cells_of`` in the cache of the results of real rows.
         min_rows: smallest number of real test rows of each group.
         by_rank: whether to use the Mann-Whitney test and rank-biserial correlations instead of Welch's test and
             point-biserial correlations.
-        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one contrast.
-
-    Returns:
-        One pair per contrast; empty if no contrast has enough rows.
+        mirrored: whether a stratum of two levels has two contrasts, which differ only in the sign, instead of one.
 
     Raises:
         Undefined: there is no row or no feature, or a value is not a finite number.
@@ -116,7 +111,6 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic, cells_of: Callable[[pd.
 
 
 def _compare(side: _Side, contrasts: Sequence[Contrast], *, by_rank: bool) -> list[Comparison]:
-    """Return the comparison of each contrast; no feature is usable if a group has fewer than two rows."""
     nothing = np.zeros(side.values.shape[1])
     of_cell: dict[Cell, Moments] = {}
     ranked_cells: tuple[Cell, ...] = ()  # contrasts of one stratum have the same rows and ranks
@@ -144,7 +138,6 @@ def _compare(side: _Side, contrasts: Sequence[Contrast], *, by_rank: bool) -> li
 
 
 def _moments(side: _Side, rows: NDArray[np.intp]) -> Moments:
-    """Return the moments of the selected rows, computed in blocks to save memory."""
     blocks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     return merged([moments(side.values[b], None if side.present is None else side.present[b]) for b in blocks])
 
@@ -164,7 +157,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
-    """Return the mean over contrasts, ignoring NaN, the value of a contrast whose real rows give no result.
+    """Return the mean over contrasts, excluding contrasts whose real rows give no result (NaN).
 
     Raises:
         Undefined: no contrast has a value.
@@ -176,14 +169,14 @@ def mean_over_contrasts(values: pd.Series) -> float:
 
 
 def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
-    """Return the root mean square of synthetic differences divided by that of real differences, over all contrasts.
+    """Return the root mean square of synthetic values divided by that of real values, over all contrasts.
 
     Args:
-        real: differences of the usable features of each contrast.
-        synthetic: the same differences in synthetic rows.
+        real: fold changes or effect sizes of the usable features of each contrast.
+        synthetic: the corresponding values of synthetic rows.
 
     Raises:
-        Undefined: all real differences are 0.
+        Undefined: all real values are 0.
     """
     size = sum(float(one @ one) for one in real)
     if size == 0.0:
@@ -192,7 +185,7 @@ def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
 
 
 def lacking_note(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """Return a note that names the contrasts without enough synthetic rows, or nothing."""
+    """Return a note that names the contrasts with too few or constant synthetic rows, or an empty tuple."""
     names = [pair.contrast.name for pair in pairs if not pair.synthetic.usable.any()]
     if not names:
         return ()

@@ -34,15 +34,11 @@ class Cloud:
 
 
 def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
-    """Project real test rows and synthetic rows on the leading principal components of both together.
+    """Project real test rows and synthetic rows on the leading principal components of all these rows.
 
-    In components of only the real rows, synthetic rows with independent noise in every feature would look like rows
-    with almost no noise, because most of this noise is outside the space of these components. The components are not
-    whitened. The result is computed once for all metrics.
-
-    Args:
-        evaluation: the rows.
-        n_components: number of components, limited by the numbers of rows and features.
+    Components of the real rows alone would hide independent noise of the synthetic rows, because most of this noise is
+    outside the space of the components. The components are not whitened. Their number is limited by the numbers of rows
+    and features. The result is cached for all metrics.
 
     Raises:
         Undefined: there are no rows or features, or a value is not a finite number.

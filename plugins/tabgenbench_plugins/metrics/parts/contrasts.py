@@ -1,7 +1,8 @@
-"""Contrasts of two groups of rows defined by conditions, such as cancer against normal samples of a tissue.
+"""Contrasts between two groups of rows with different conditions, such as cancer and normal samples of a tissue.
 
-Each group is a union of *cells* (sets of rows). A cell contains the rows with one level (such as ``cancer``) in one
-stratum (such as the tissue ``liver``). Each contrast compares one level with all other levels of its stratum.
+A contrast compares one level (such as ``cancer``) with all other levels of the same stratum (such as the tissue
+``liver``). In this module, a *cell* is a pair of a stratum and a level. It stands for the rows with this level in this
+stratum.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ Cells: TypeAlias = dict[Cell, NDArray[np.intp]]
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two groups of rows, each a union of cells.
+    """Two groups of rows, each a union of cells (see the module).
 
     Attributes:
-        name: such as ``liver: cancer - normal``.
-        first: cells of the first group, from whose mean the mean of the second group is subtracted.
+        name: label of the contrast, such as ``liver: cancer - normal``.
+        first: cells of the first group. Differences are the mean of the first group minus the mean of the second group.
         second: cells of the second group.
     """
 
@@ -39,9 +40,9 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
-    If an argument is None, the column named ``tissue`` or ``status`` is used. Without a column named ``status``, the
-    status is the first column (other than the tissue) with two values in the real test rows, or else the last column.
-    Without a column named ``tissue``, the tissue is the first column other than the status.
+    If ``status`` is None, the status is the column named ``status``, else the first column (other than the tissue) with
+    two values in the real test rows, else the last column. If ``tissue`` is None, the tissue is the column named
+    ``tissue``, else the first column other than the status.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.
@@ -69,7 +70,7 @@ def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | No
 
 
 def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cells:
-    """Return one cell (set of rows) for each status in each tissue; without a tissue, all rows are one stratum."""
+    """Return the row positions of each status in each tissue; without a tissue, all rows are one stratum."""
     levels = conditions[status].astype(str).to_numpy(dtype=object)
     strata = np.full(len(levels), "", dtype=object)
     if tissue is not None:
@@ -78,7 +79,7 @@ def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cel
 
 
 def condition_cells(conditions: pd.DataFrame) -> Cells:
-    """Return one cell for each condition (a combination of the values of all condition columns), in one stratum."""
+    """Return the row positions of each combination of conditions; all rows are one stratum."""
     labels = condition_labels(conditions).to_numpy().astype(str).astype(object)
     return _cells(np.full(len(labels), "", dtype=object), labels)
 
@@ -89,12 +90,12 @@ def _cells(strata: NDArray[np.object_], levels: NDArray[np.object_]) -> Cells:
 
 
 def contrasts_of(cells: Cells, *, min_rows: int, mirrored: bool = False) -> list[Contrast]:
-    """Return one contrast for each level with enough rows, against the other levels of its stratum.
+    """Return the contrast of each level with the other levels of its stratum, if the two groups have enough rows.
 
     Args:
-        cells: positions of the real test rows of each cell.
+        cells: positions of the real test rows by stratum and level.
         min_rows: smallest number of rows of each group.
-        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one contrast.
+        mirrored: whether a stratum of two levels has two contrasts, which differ only in the sign, instead of one.
     """
     found = []
     for stratum in sorted({stratum for stratum, _ in cells}):

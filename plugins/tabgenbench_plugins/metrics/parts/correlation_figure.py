@@ -1,4 +1,4 @@
-"""Figure of feature-feature correlations, synthetic against real, as a hexbin plot with one panel per generator."""
+"""Hexbin plots of synthetic against real feature-feature correlations, with one panel per generator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHOWN = {"gamma": "gamma", "correlation-spread": "spread"}
 
 
 def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of correlations on a dataset, or nothing if no generator has stored correlations."""
+    """Yield the figure of correlations on a dataset, if a generator has stored the artifact ``hexagons``."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables]
     if rows:
         yield MetricFigure(
@@ -45,7 +45,7 @@ def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def correlation_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw a hexbin plot of correlations per generator, all with the same axes and colours."""
+    """Return a figure with one hexbin plot of correlations per generator, all with the same axes and colours."""
     hexagons = [row.tables[ARTIFACT].astype(float) for row in rows]
     title = f"{dataset}: correlation r of each pair of features"
     labels = "r over real test rows", "r over synthetic rows"
@@ -91,7 +91,6 @@ def _panel(axis: Axes, row: ArtifactRow, table: pd.DataFrame, norm: LogNorm) -> 
 
 
 def _facts(row: ArtifactRow) -> str:
-    """Return the text with the scores that a panel illustrates."""
     shown = ((text, row.scores[name]) for name, text in _SHOWN.items() if name in row.scores)
     return ", ".join(f"{text} {drawing.number_text(value, 2)}" for text, value in shown)
 

@@ -1,4 +1,4 @@
-"""Prediction tasks of a downstream user on real and synthetic rows, and cached models for these tasks."""
+"""Prediction of columns by models that are trained on real or on synthetic rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outcome:
     """Scores of a model's predictions of the real test rows.
 
     Attributes:
-        scores: by name, as in `classification_scores`, or ``r2``.
+        scores: values by name: those of `classification_scores`, or ``r2`` for a numeric target.
         classes: scores of each class, as in `class_scores`; None for a numeric target.
     """
 
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Downstream:
-    """The prediction tasks for one synthetic table; models and their scores are cached for all metrics.
+    """The prediction tasks for one synthetic table; all metrics share the trained models and their scores.
 
     Attributes:
         evaluation: the rows, at most ``max_rows`` test rows and synthetic rows.
@@ -88,7 +88,7 @@ class Downstream:
         return cls(evaluation, train, tuple(tasks), (*declined, *train_notes, *notes), context.seed)
 
     def rows(self, task: Task, origin: Origin) -> Rows:
-        """Return the rows on which a model is trained: real, synthetic, or both."""
+        """Return the training rows of a task: real rows, synthetic rows, or both, as ``origin`` states."""
         if origin == "both":
             return self.rows(task, "train").together_with(self.rows(task, "synthetic"))
         return task.rows(self.train if origin == "train" else self.evaluation.synthetic)
@@ -97,7 +97,7 @@ class Downstream:
         """Return a model trained on real rows, synthetic rows, or both.
 
         Raises:
-            Undefined: no row that the model would be trained on has a value of the target.
+            Undefined: the target is missing in all training rows of the model.
         """
 
         def train() -> Predictor:
@@ -130,7 +130,8 @@ def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[
 
     Args:
         specs: the scores; names of scores of numeric targets contain ``r2``.
-        models: one row for each target and model, with a column for each score; NaN where a score does not apply.
+        models: one row for each target and model, with a column for each score. Scores of other kinds of targets are
+            NaN.
     """
     scores = {spec.name: float(models[spec.name].mean()) for spec in specs if spec.name in models}
     undefined = {

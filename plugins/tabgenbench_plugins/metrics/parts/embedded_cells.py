@@ -25,18 +25,17 @@ Labels = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Latent coordinates of cells, divided into blocks.
+    """Latent coordinates of cells, divided into blocks (named groups of dimensions).
 
     Attributes:
-        blocks: coordinates by block, each of shape (n_cells, n_dimensions); the first block is used to score
-            integration.
+        blocks: coordinates by name of the block, each of shape (n_cells, n_dimensions).
     """
 
     blocks: Mapping[str, Floats]
 
     @property
     def first(self) -> Floats:
-        """The first block, which is used to score integration."""
+        """The first block, which is used to score the integration of batches."""
         return next(iter(self.blocks.values()))
 
     @property
@@ -46,7 +45,7 @@ class Embedded:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Positions of each block's columns in `whole`, the matrix of all blocks."""
+        """Columns of each block in `whole`, the matrix of all blocks."""
         ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
         return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
 
@@ -75,18 +74,15 @@ def labels_of(table: Table, column: str) -> Labels:
 
 
 def codes_of(labels: Labels) -> NDArray[np.int64]:
-    """Return labels as integer codes from 0, in sorted order of the labels."""
+    """Return, for each label, its position among the sorted distinct labels."""
     return np.unique(labels.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
-    """Return principal components of the log-normalised test cells; as in scIB, genes are not standardised.
+    """Return principal components of the log-normalised test cells, shape (n_cells, n_components).
 
-    The result is cached for the split, because it depends only on real rows.
-
-    Args:
-        evaluation: the rows.
-        n_components: number of components, limited by the numbers of rows and features.
+    As in scIB, genes are not standardised. The number of components is limited by the numbers of rows and features. The
+    result is cached for all models, because it depends only on real rows.
     """
 
     def compute() -> Floats:

@@ -1,10 +1,9 @@
-"""Rows of a table as vectors whose Euclidean distances treat numeric and categorical columns alike.
+"""Rows of a table as vectors whose Euclidean distances give similar weights to numeric and categorical columns.
 
-A numeric feature is encoded as one coordinate, on the evaluation scale (in standard deviations of the training rows). A
-categorical column is encoded as a block of indicators, which are 0 or 1. Two rows with different categories have the
-squared distance 2 in the column's block of indicators. The mean squared difference of two independent values of a
-standardised numeric feature is also 2. A missing numeric value is replaced by the median of the training rows, and the
-column that marks missing values is encoded as a block of indicators.
+A numeric feature is encoded as one coordinate, in standard deviations of the training rows. A categorical column is
+encoded as several indicators, which are 0 or 1. The squared distance of two different categories in these indicators is
+2. The mean squared difference of two independent values of a standardised numeric feature is also 2. A missing numeric
+value is replaced by the median of the training rows, and an extra categorical column marks missing values.
 """
 
 from __future__ import annotations
@@ -34,16 +33,10 @@ _WORDS: dict[Side, str] = {
 def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> NDArray[np.float32]:
     """Return real or synthetic rows as vectors, shape (n_rows, n_coordinates); computed once for all metrics.
 
-    Coordinates are the numeric features, then the indicators of the categorical features and, if requested, of the
-    conditions. A categorical column has one indicator for each category of the training and test rows, and one
-    indicator for all other categories. Because of this common indicator, synthetic rows that differ only in unknown
-    categories of a column have equal vectors. If a table has no categorical columns, its values are returned without a
-    copy.
-
-    Args:
-        evaluation: the rows; it caches the result.
-        side: ``train``, ``test``, ``synthetic`` or ``reference``.
-        conditions: whether the vectors also contain the indicators of the conditions.
+    Coordinates are the numeric features, then the indicators of the categorical features and, with ``conditions``, of
+    the conditions. A categorical column has one indicator for each category of the training and test rows, and one
+    indicator for all other categories, which are therefore not distinguished. If a table has no categorical columns,
+    its values are returned without a copy.
 
     Raises:
         Undefined: there is no row or no column, a value is not a finite number, or the split has no reference rows.
@@ -55,11 +48,9 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
 
 def known_categories(evaluation: Evaluation, *, conditions: bool = False) -> dict[str, tuple[str, ...]]:
-    """Return the sorted categories of each categorical column that occur in training or test rows.
+    """Return, for each categorical column, the sorted categories that occur in training or test rows.
 
-    Args:
-        evaluation: the rows.
-        conditions: whether conditions are included, after the categorical features.
+    With ``conditions``, the condition columns follow the categorical features.
     """
     schema = evaluation.test.schema
     names = (*schema.categorical_features, *(schema.conditions if conditions else ()))
@@ -76,10 +67,8 @@ def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.f
 
     Args:
         table: rows on the evaluation scale.
-        categories: the known categories of each categorical column.
-
-    Returns:
-        Array of shape (n_rows, n_features + sum of (known categories + 1)).
+        categories: the known categories of each categorical column. A column has one indicator more than known
+            categories.
     """
     if not categories:
         return table.dense()

@@ -16,7 +16,8 @@ def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False
     """Return the mean correlation coefficient, 0 to 1 (Hyvärinen & Morioka, NeurIPS 2016).
 
     Each true factor is matched with a different latent so that the sum of absolute correlations is as large as
-    possible. A factor without a latent, or with a constant latent, counts as 0.
+    possible. The result is the mean of these correlations over factors. The correlation of a factor is 0 if no latent
+    is left for it, or if its latent is constant.
 
     Args:
         factors: shape (n_cells, n_factors).
@@ -31,7 +32,7 @@ def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False
 
 
 def within_groups(values: Floats, groups: NDArray[np.int64]) -> Floats:
-    """Subtract the mean of each group, so that correlations are those within groups.
+    """Subtract from each value the mean of its group; correlations of the result are within groups.
 
     Args:
         values: shape (n_cells, n_dimensions).

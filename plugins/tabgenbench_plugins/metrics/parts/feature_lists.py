@@ -1,4 +1,4 @@
-"""Agreement of real and synthetic rows in how features differ between two groups, and in lists of top features.
+"""Comparison of real and synthetic effects of features, such as fold changes, and of lists of top features.
 
 A list is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all others.
 """
@@ -32,7 +32,8 @@ EQUAL = 1e-12  # a variance below this share of the mean square is rounding erro
 def correlation(real: Floats, synthetic: Floats) -> float:
     """Return the Pearson correlation over features of real and synthetic values, each of shape (n_features,).
 
-    The correlation is 0 if all synthetic values are equal, and NaN for fewer than 3 features or equal real values.
+    The correlation is 0 if all synthetic values are equal. It is NaN if all real values are equal, or for fewer than 3
+    features.
     """
     if len(real) < MIN_FEATURES:
         return math.nan
@@ -46,9 +47,10 @@ def correlation(real: Floats, synthetic: Floats) -> float:
 
 
 def sign_agreement(real: Floats, synthetic: Floats) -> float:
-    """Return the share of features with equal signs among the features whose real value is not 0; NaN if all are 0.
+    """Return the share of features whose real and synthetic values have the same sign.
 
-    A feature with a synthetic value of 0 counts one half.
+    Features with a real value of 0 are excluded; the result is NaN if all are excluded. A feature with a synthetic
+    value of 0 counts one half.
     """
     counted = real != 0.0
     if not counted.any():
@@ -57,7 +59,7 @@ def sign_agreement(real: Floats, synthetic: Floats) -> float:
 
 
 def list_length(n_features: int, longest: int) -> int:
-    """Return the length of a list of top features, limited to a quarter of the features."""
+    """Return the length of a list of top features: ``longest``, but at most a quarter of the features."""
     return min(longest, n_features // 4)
 
 
@@ -66,8 +68,9 @@ def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
 
     Args:
         difference: shape (n_features,).
-        order: sort keys, the most important key first, each of shape (n_features,); smaller values come first. Keys are
-            compared to 9 digits, so that rounding errors do not decide. Ties keep the order of the features.
+        order: sort keys, each of shape (n_features,), the most important key first. Features with smaller keys come
+            first. Keys are rounded to 9 digits, so that rounding errors do not decide. Ties keep the order of the
+            features.
         n: largest number of features.
     """
     chosen = np.lexsort([_rounded(key) for key in reversed(order)])
@@ -78,20 +81,22 @@ def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
 
 
 def _rounded(key: Floats) -> Floats:
-    """Round to 30 binary digits."""
     mantissa, exponent = np.frexp(key)
     rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, 30)), exponent - 30)
     return rounded
 
 
 def shared_part(real: Signs, synthetic: Signs) -> float:
-    """Return the share of the real list that is in the synthetic list with equal sign; NaN for an empty real list."""
+    """Return which share of the real list is in the synthetic list with equal sign; NaN for an empty real list."""
     n = int(np.count_nonzero(real))
     return _n_shared(real, synthetic) / n if n else math.nan
 
 
 def jaccard(real: Signs, synthetic: Signs) -> float:
-    """Return the Jaccard index of two lists of features and signs; NaN for an empty real list."""
+    """Return the Jaccard index of two lists, in which a feature with opposite signs counts as two features.
+
+    The result is NaN for an empty real list.
+    """
     n_shared = _n_shared(real, synthetic)
     union = np.count_nonzero(real) + np.count_nonzero(synthetic) - n_shared
     return n_shared / float(union) if real.any() else math.nan

@@ -19,7 +19,7 @@ SMALLEST = 1e-3  # bandwidth as a share of the mean distance
 
 @dataclass(frozen=True, eq=False)
 class KnnGraph:
-    """The nearest neighbours of each cell, nearest first; the first neighbour is the cell itself, at distance 0.
+    """The nearest neighbours of each cell, nearest first, starting with the cell itself at distance 0.
 
     Attributes:
         indices: positions of the neighbours, shape (n_cells, k).
@@ -35,21 +35,21 @@ class KnnGraph:
 
         Args:
             embedding: shape (n_cells, n_dimensions).
-            k: number of neighbours with the cell itself, limited by the number of cells.
+            k: number of neighbours including the cell itself, limited by the number of cells.
         """
         n = len(embedding)
         found = nearest(embedding, embedding, min(k, n) - 1, exclude_self=True)
         return cls(np.column_stack([np.arange(n), found.indices]), np.column_stack([np.zeros(n), found.distances]))
 
     def first(self, k: int) -> KnnGraph:
-        """Return the graph of the ``k`` nearest neighbours, which include the cell itself."""
+        """Return the graph of the ``k`` nearest neighbours, including the cell itself."""
         return KnnGraph(self.indices[:, :k], self.distances[:, :k])
 
     def adjacency(self, weights: Floats) -> sparse.csr_matrix:
-        """Return the weights of the edges from each cell to its neighbours, as a sparse matrix (n_cells, n_cells).
+        """Return weights of the edges from each cell to its neighbours as a sparse matrix, shape (n_cells, n_cells).
 
         Args:
-            weights: shape (n_cells, k - 1), without the edge of a cell to itself.
+            weights: weights for all neighbours except the cell itself, shape (n_cells, k - 1).
         """
         n, k = weights.shape
         starts = np.arange(0, n * k + 1, k)
@@ -59,8 +59,8 @@ class KnnGraph:
         """Return the symmetric weights of UMAP's graph (McInnes et al. 2018, section 3), shape (n_cells, n_cells).
 
         The weight of an edge of length d is exp(-(d - rho) / sigma), at most 1. Rho is the smallest positive distance
-        of the cell to a neighbour, and sigma is chosen so that the weights of a cell sum to log2(k). The weights a and
-        b of the two directions of an edge are combined to a + b - ab.
+        of the cell to a neighbour, and sigma is chosen so that the weights of a cell sum to log2(k). The two directions
+        of an edge have weights a and b; the symmetric weight is a + b - ab.
         """
         distances = self.distances[:, 1:]
         positive = np.where(distances > 0, distances, np.inf).min(axis=1)

@@ -27,12 +27,12 @@ Codes = NDArray[np.int64]
 def lisi(graph: KnnGraph, codes: Codes) -> Floats:
     """Return the local inverse Simpson index of each cell, 1 to the number of labels (Korsunsky et al. 2019).
 
-    The neighbour j at distance d_j has a probability p_j proportional to exp(-b d_j). The factor b is chosen so that
-    the entropy of p is the logarithm of a third of the number of neighbours. The index is 1 / sum over labels of (sum
-    of p_j of the label)^2.
+    A neighbour at distance d has a probability proportional to exp(-b d). The factor b is chosen so that the entropy of
+    the probabilities is the logarithm of a third of the number of neighbours. Let q be the sum of the probabilities of
+    the neighbours with one label. The index is 1 / (sum over labels of q^2).
 
     Args:
-        graph: neighbours of each cell; the cell itself, the first neighbour, gets no probability.
+        graph: neighbours of each cell; the cell itself is not counted as its own neighbour.
         codes: label of each cell as a number from 0, shape (n_cells,).
     """
     n_labels, entropy = int(codes.max()) + 1, np.log(max(graph.indices.shape[1] // 3, 1))
@@ -63,10 +63,10 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
 
 
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
-    """Return the mean over labels of the share of a label's cells in its largest strongly connected component.
+    """Return the share of a label's cells in the largest component of these cells, averaged over labels.
 
-    The score is defined in Luecken et al. 2022. As in scib-metrics, components are those of the directed graph of
-    nearest neighbours.
+    The score is defined in Luecken et al. 2022. As in scib-metrics, components are the strongly connected components of
+    the directed graph of nearest neighbours.
     """
     edges = graph.adjacency(np.ones((len(codes), graph.indices.shape[1] - 1)))
     shares = []
@@ -80,10 +80,11 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
     """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, Luecken et al. 2022).
 
-    The neighbours of a cell among the cells with its label are found in a diffusion map of UMAP's graph. A cell is
-    accepted if a chi-squared test at level .05 does not distinguish the batches of its neighbours from the batches of
-    all cells of the label. A label whose graph consists of many small components counts as 0. A label with one batch or
-    fewer than 10 cells is excluded from the mean.
+    Each label is scored separately. The neighbours of a cell are found among the cells with the same label, by
+    distances in a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test at level .05 finds no
+    difference between the batches of its neighbours and the batches of all cells of the label. If fewer than 75 % of
+    these cells are in large components of the graph, the rate of the label is 0. A label with one batch or fewer than
+    10 cells is excluded from the mean.
 
     Raises:
         Undefined: no label has two batches and 10 cells.

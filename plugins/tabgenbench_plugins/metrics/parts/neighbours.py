@@ -33,16 +33,16 @@ class Neighbours:
 def nearest(
     rows: NDArray[np.floating], reference: NDArray[np.floating], k: int, *, exclude_self: bool = False
 ) -> Neighbours:
-    """Return the nearest reference rows of each row; the choice between equally distant reference rows is arbitrary.
+    """Return the ``k`` nearest reference rows of each row; the choice between equally distant rows is arbitrary.
 
-    scikit-learn finds a few more candidates than needed by fast matrix products. The distances of these candidates are
-    recomputed from differences in float64, so that the distance of equal rows is exactly 0.
+    A fast search by scikit-learn finds a few more candidates than needed. The distances of these candidates are
+    recomputed in float64 from differences, so that the distance of equal rows is exactly 0.
 
     Args:
         rows: shape (n_rows, d).
         reference: shape (n_reference, d).
         k: number of neighbours, at most n_reference, or n_reference - 1 with ``exclude_self``.
-        exclude_self: set this if both arrays are the same rows, so that a row is not its own neighbour.
+        exclude_self: set this if the two arrays contain the same rows, so that a row is not its own neighbour.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -70,11 +70,11 @@ def nearest(
 
 
 def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
-    """Yield rows of ``a`` and their Euclidean distances to all rows of ``b``, in blocks of at most 32 MiB.
+    """Yield slices of the rows of ``a``, and the Euclidean distances of these rows to all rows of ``b``.
 
-    Distances are computed from matrix products in float64. The error of a distance is about 1e-7 of the rows' spread,
-    so the computed distance of equal rows may be this large instead of 0. A block has at least one row of distances,
-    even if this row exceeds 32 MiB.
+    Each yielded array takes at most 32 MiB, unless one row of distances takes more. Distances are computed from matrix
+    products in float64, with an error of about 1e-7 of the spread of the rows. The computed distance of equal rows may
+    therefore exceed 0.
 
     Args:
         a: shape (n_a, d).

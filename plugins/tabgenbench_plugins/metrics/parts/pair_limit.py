@@ -1,4 +1,4 @@
-"""Limit on the number of distances in a search for nearest rows: for a large table, fewer rows are compared."""
+"""Limit on the number of distances that a search for nearest rows computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PairLimit", "attacked_within", "rows_within"]
 
 
 class PairLimit(Options):
-    """Option of metrics that find, for many rows, the nearest row of a table."""
+    """Option that limits the number of distances, for metrics that search the nearest rows of many rows."""
 
     max_pairs: int = Field(
         5_000_000_000,
@@ -21,7 +21,7 @@ class PairLimit(Options):
 
 
 def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
-    """Return how many rows to compare: ``max_rows``, or fewer, so that the distances are at most ``max_pairs``.
+    """Return the largest number of rows, up to ``max_rows``, that needs at most ``max_pairs`` distances.
 
     >>> rows_within(10_000, 100_000, 5_000_000_000), rows_within(10_000, 1_000_000, 5_000_000_000)
     (10000, 5000)
@@ -32,11 +32,8 @@ def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
 def attacked_within(attacked: Attacked, max_rows: int, distances_per_row: int, max_pairs: int) -> Attacked:
     """Return the rows to attack, with a note if ``max_pairs`` allows fewer rows than ``max_rows``.
 
-    Args:
-        attacked: all rows that can be attacked.
-        max_rows: largest number of training rows, and of hold-out rows.
-        distances_per_row: number of distances for one training row and one hold-out row together.
-        max_pairs: largest number of distances.
+    ``max_rows`` limits the number of training rows and the number of hold-out rows. ``distances_per_row`` is the number
+    of distances for one training row plus one hold-out row.
     """
     n = rows_within(max_rows, distances_per_row, max_pairs)
     part = attacked.first(n)

@@ -62,8 +62,8 @@ class Look:
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a colour and marker for each name; the combinations are distinct for up to 64 names.
 
-    A tissue of RNAseqDB has the same colour and marker on every board. All other names are sorted and get the remaining
-    combinations in turn, so that boards with the same names use the same colours and markers.
+    Each tissue of RNAseqDB has a fixed colour and marker. All other names are sorted and get the remaining combinations
+    in turn, so that figures with the same names use the same colours and markers.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)
@@ -83,7 +83,9 @@ def _look(order: int) -> Look:
 
 
 def status_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return a colour and marker for each status, in sorted order; the first twelve have colours that no tissue has.
+    """Return a colour and marker for each status, in sorted order.
+
+    The colours of the first twelve statuses differ from those of all tissues.
 
     >>> status_looks(["normal", "cancer"])
     {'cancer': Look(colour='#443311', marker='o'), 'normal': Look(colour='#33aa66', marker='^')}

@@ -1,4 +1,4 @@
-"""Figures with one panel per generator, all with the same axes: synthetic against real."""
+"""Figures with one panel per generator, all with the same axes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,8 @@ _MOST_COLUMNS = 3
 def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
     """Return a figure and its ``n`` panels, at most three per row.
 
-    Args:
-        n: number of panels.
-        title: title of the figure.
-        height: height of a row of panels in inches.
-        labels: labels of the horizontal and of the vertical axes.
+    ``height`` is the height of a row of panels in inches. ``labels`` are the labels of the horizontal and of the
+    vertical axes.
     """
     n_columns = min(_MOST_COLUMNS, n)
     n_lines = math.ceil(n / n_columns)
@@ -46,5 +43,5 @@ def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> 
 
 
 def name_panel(axis: Axes, row: ArtifactRow, facts: Iterable[str]) -> None:
-    """Write the name of a generator above its panel, and further text below the name."""
+    """Write the name of a generator, and further lines of text below the name, above its panel."""
     axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), *facts]))

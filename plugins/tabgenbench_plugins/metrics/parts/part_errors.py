@@ -24,18 +24,17 @@ def part_errors(
     *,
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with a rough standard error of each score; no note if all rows are used.
+    """Return a note with a rough standard error of each score, or an empty tuple if all rows are used.
 
     The drawn rows are divided at random into five disjoint parts, and the scores are computed on each part. The
-    variance of a mean of rows is inversely proportional to the number of rows, so the standard error is the standard
-    deviation over parts, divided by the square root of the number of parts. The error is rough for two reasons: it has
-    4 degrees of freedom, and the variance of scores that are not means of rows is only about inversely proportional to
-    the number of rows. The error applies to a sample from a large population, so it is too large if most rows are
-    drawn. If all test rows or all synthetic rows are used, these rows are not divided.
+    standard error is the standard deviation over parts, divided by the square root of the number of parts. The error
+    has only 4 degrees of freedom. The computation assumes that the variance of a score is inversely proportional to the
+    number of rows, which is exact only for means of rows. The computation also assumes a large population, so the error
+    is too large if most rows are drawn. If all test rows or all synthetic rows are used, these rows are not divided.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
-        names: the scores whose errors are noted.
+        names: names of the scores in the note.
         full: all rows.
         drawn: the rows that are used, a random subset.
         seed: seed of the division into parts.
@@ -54,17 +53,19 @@ def part_errors(
 
 
 def _error_text(values: Sequence[float]) -> str:
-    """Return the standard error; ``unknown`` if the score is undefined on a part."""
     return f"{np.std(values, ddof=1) / np.sqrt(PARTS):.2g}" if len(values) == PARTS else "unknown"
 
 
 def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
-    """Return the required number of test rows of a part: a fifth of ``limit``, at least 2, if test rows are divided."""
+    """Return the number of test rows that a part needs if all drawn test rows need ``limit``.
+
+    The result is a fifth of ``limit`` (at least 2) if the test rows are divided.
+    """
     return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 
 
 def take_rows(evaluation: Evaluation, test: Rows, synthetic: Rows) -> Evaluation:
-    """Return an evaluation of a part of the rows, which shares no results with other evaluations."""
+    """Return an evaluation with only the given rows, which has its own empty cache."""
     return replace(
         evaluation, test=evaluation.test.take(test), synthetic=evaluation.synthetic.take(synthetic), shared=Shared()
     )

@@ -1,4 +1,4 @@
-"""Correlations over all real test rows and over all synthetic rows, and the selection of features for them."""
+"""Correlations over all real test rows and over all synthetic rows, and the features that they use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
 
 
 def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> None:
-    """Raise `Unsupported` if a table with categorical features has too few numeric features for a metric.
+    """Check that a table with categorical features has enough numeric features for a metric.
 
     Raises:
         Unsupported: the table has categorical features, and fewer numeric features than ``fewest``.
@@ -57,9 +57,7 @@ def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> No
 def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
     """Return notes on the categorical features, which a metric does not use, and on missing values.
 
-    Args:
-        evaluation: the rows.
-        at_gaps: text that states how the metric treats missing values of numeric features.
+    ``at_gaps`` states how the metric treats missing values of numeric features.
     """
     schema = evaluation.test.schema
     notes = []
@@ -84,7 +82,7 @@ def present_cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.b
 
 
 def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
-    """Return which features vary over the real test rows, shape (n_features,).
+    """Return a mask of the features that vary over the real test rows, shape (n_features,).
 
     A feature is constant if its largest value equals its smallest, or if all its values are missing.
     """
@@ -96,9 +94,9 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 
 
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
-    """Return the features that vary in the real test rows, of real and of synthetic rows, ready for correlations.
+    """Return the columns of real and of synthetic rows, without the features that are constant in the real test rows.
 
-    The features are centred columns of Euclidean norm 1, or columns with a mask if the table has missing values.
+    Columns are centred and have Euclidean norm 1. Columns of a table with missing values are `PresentColumns`.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.
@@ -115,15 +113,10 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 
 
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
-    """Return the correlations of all pairs i < j of usable features over all real or all synthetic rows.
+    """Return the correlations of all pairs i < j of features over all real or all synthetic rows.
 
-    The result is computed once for all metrics. Use `pooled_triangle` only for tables of at most
-    `MAX_TRIANGLE_FEATURES` features, because the result takes 8 bytes per pair.
-
-    Args:
-        evaluation: the rows; it caches the result.
-        side: ``test`` or ``synthetic``.
-        columns: the columns of this side that `pooled_units` returned.
+    The result is computed once for all metrics. It takes 8 bytes per pair, so tables may have at most
+    `MAX_TRIANGLE_FEATURES` features. ``columns`` is the result of `pooled_units` for ``side``.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
     return evaluation.shared.once(("correlation-triangle", side), lambda: triangle_of(columns), scope=scope)

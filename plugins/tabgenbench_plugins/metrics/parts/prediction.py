@@ -1,4 +1,4 @@
-"""Prediction tasks of a downstream user: which column is predicted, from which other columns, and on which rows."""
+"""Prediction tasks: which column is predicted, from which other columns, and on which rows."""
 
 from __future__ import annotations
 
@@ -33,17 +33,15 @@ class Rows:
     y: NDArray[Any]
 
     def together_with(self, other: Rows) -> Rows:
-        """Return these rows, followed by the other rows."""
+        """Return these rows, followed by the rows of ``other``."""
         return Rows(np.concatenate([self.x, other.x]), np.concatenate([self.y, other.y]))
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One target and its predictors.
+    """One target (predicted column) and its predictors.
 
     Attributes:
-        target: name of the predicted column.
-        is_numeric: whether the target is a numeric feature.
         numeric: positions of the numeric predictors in ``features``.
         categories: the known categories of each categorical predictor.
         features: names of all numeric features.
@@ -62,7 +60,7 @@ class Task:
 
     @cached_property
     def predictor_of_column(self) -> NDArray[np.int64]:
-        """Position in `predictors` of each column of `Rows.x`; indicators of one column share a position."""
+        """Position in `predictors` of the predictor to which each column of `Rows.x` belongs."""
         widths = [1] * len(self.numeric) + [len(known) + 1 for known in self.categories.values()]
         return np.repeat(np.arange(len(widths)), widths)
 
@@ -84,15 +82,10 @@ class Task:
 def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> tuple[list[Task], tuple[str, ...]]:
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
-    The predicted columns are the conditions and the targets of the schema. The predictors of a condition are all
-    generated columns. Other conditions are not predictors, because conditions are inputs of the generator. Their
-    dependence on each other therefore comes from real rows. The predictors of a generated target are all other columns,
-    including the conditions.
-
-    Args:
-        evaluation: the rows.
-        targets: columns to predict; if empty, the conditions and the targets of the schema.
-        metric: name of the metric, for messages.
+    By default, the conditions and the targets of the schema are predicted. A condition is predicted from all generated
+    columns. Other conditions are not predictors, because conditions are inputs of the generator, so their dependence
+    comes from real rows and not from the generator. A generated target is predicted from all other columns, including
+    the conditions.
 
     Raises:
         Unsupported: there is no target, or no target can be predicted.
@@ -134,7 +127,7 @@ def _task(evaluation: Evaluation, target: str) -> Task | str:
 
 
 def _obstacle(evaluation: Evaluation, task: Task) -> str:
-    """Return the reason why a target cannot be predicted, based on the real rows; an empty text if it can be."""
+    """Return the reason why the target cannot be predicted in the real rows, or an empty text."""
     for words, table in (("training", evaluation.train), ("test", evaluation.test)):
         present = ~table.is_gap(task.target)
         if task.is_numeric:

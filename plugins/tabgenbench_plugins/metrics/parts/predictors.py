@@ -1,4 +1,4 @@
-"""Predictive models of a downstream user, and scores of their predictions of real rows."""
+"""Predictive models, and scores of their predictions of real rows."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ N_COMPONENTS = 50
 class Predictor:
     """A predictive model, trained on rows of a table.
 
-    The trained model does not depend on the order of the rows, because the rows are sorted by their content before
-    training. If the target has only one value in the training rows, that value is predicted.
+    The trained model does not depend on the order of the rows, because the rows are sorted by content before training.
+    If the target has only one value in the training rows, the model always predicts this value.
     """
 
     def __init__(self, name: ModelName, rows: Rows, *, is_numeric: bool, seed: int) -> None:
@@ -48,7 +48,7 @@ class Predictor:
         return np.asarray(self.model.predict(x), dtype=np.float64)
 
     def probabilities(self, x: NDArray[np.float32], classes: Sequence[str]) -> Floats:
-        """Return the probability of each of the given classes, shape (n_rows, n_classes); 0 for an unknown class."""
+        """Return the probability of each class, shape (n_rows, n_classes); 0 for a class without training rows."""
         found = np.zeros((len(x), len(classes)))
         own = np.ones((len(x), 1)) if self.model is None else self.model.predict_proba(x)
         for k, name in enumerate(self.classes):
@@ -57,7 +57,7 @@ class Predictor:
         return found
 
     def importances(self, n_columns: int) -> Floats:
-        """Return the impurity importance of each column of a forest, shape (n_columns,); 0 if nothing is learned."""
+        """Return the impurity importance of each column of a forest, shape (n_columns,); 0 for a constant model."""
         return np.zeros(n_columns) if self.model is None else np.asarray(self.model.feature_importances_)
 
 
@@ -91,10 +91,10 @@ def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p:
 
 
 def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> pd.DataFrame:
-    """Return a table with number of test rows, precision, recall, F1 and part of the Brier score of each class.
+    """Return test rows, precision, recall, F1 and contribution to the Brier score of each class (one row per class).
 
-    A class that is never predicted has precision 0, and a class without test rows has recall 0. The parts of the Brier
-    score of all classes add up to the Brier score.
+    A class that is never predicted has precision 0, and a class without test rows has recall 0. The Brier score is the
+    sum of the contributions.
     """
     is_class = truth[:, None] == np.array(classes, dtype=object)[None, :]
     predicted = np.argmax(p, axis=1)[:, None] == np.arange(len(classes))[None, :]
@@ -113,7 +113,7 @@ def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) 
 
 
 def r2(truth: Floats, predicted: Floats) -> float:
-    """Return the share of the variance of the test rows that is predicted; negative if the mean predicts better."""
+    """Return the coefficient of determination; negative if the mean of the test rows predicts better."""
     return float(1.0 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 

@@ -1,8 +1,8 @@
 """Correlations of numeric features with missing values.
 
-The correlation of two features uses the rows in which both have a value. Let X be the centred values, with 0 for a
-missing value, and M the mask of values that are not missing. Every sum over the rows in which both features have a
-value is an entry of M'M, X'M, (X^2)'M or X'X.
+The correlation of two features uses the rows in which both features have a value. Let X be the centred values, with 0
+for a missing value, and M the mask of values that are not missing. The matrix products M'M, X'M, (X^2)'M and X'X
+contain the sums over these rows for all pairs of features.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class PresentColumns:
 
     Attributes:
         values: shape (n_rows, n_features); missing values are not used.
-        present: which entries of ``values`` are not missing, same shape.
-        floor: largest population standard deviation of a column that counts as constant, shape (n_features,) or one
-            number.
+        present: mask of the entries of ``values`` that are not missing, same shape.
+        floor: columns with a population standard deviation up to this limit count as constant, shape (n_features,) or
+            one number.
     """
 
     values: NDArray[np.floating]
@@ -80,7 +80,7 @@ class PresentColumns:
         return pairs
 
     def varies(self) -> Bools:
-        """Return which columns vary, ignoring missing values, shape (n_features,)."""
+        """Return a mask of the columns that vary, ignoring missing values, shape (n_features,)."""
         return varying(self.values, self.present) & (mean_and_spread(self.values, self.present)[1] > self.floor)
 
 
@@ -88,7 +88,7 @@ Columns: TypeAlias = Floats | PresentColumns  # unit columns, or columns with mi
 
 
 def agreement(real: Columns, synthetic: Columns) -> float:
-    """Return gamma, the Pearson correlation over pairs of features between the correlations of two tables.
+    """Return gamma: the Pearson correlation, over pairs of features, of the correlations in two tables.
 
     Raises:
         Undefined: fewer than 3 rows or features, or all correlations of a table are equal.
@@ -120,7 +120,7 @@ def select(columns: Columns, chosen: NDArray[np.integer] | Bools) -> Columns:
 
 
 def varying_columns(columns: Columns) -> Bools:
-    """Return which columns are not constant, shape (n_features,)."""
+    """Return a mask of the columns that are not constant, shape (n_features,)."""
     return columns.varies() if isinstance(columns, PresentColumns) else np.asarray(columns.any(axis=0))
 
 
@@ -130,14 +130,14 @@ def check_columns(real: Columns, synthetic: Columns) -> None:
 
 
 def _outline(columns: Columns) -> Floats:
-    """Return an array that `check_shapes` can check: its constant columns are zeros."""
+    """Return an array for `check_shapes`: columns of zeros for constant columns, columns of ones for all others."""
     if not isinstance(columns, PresentColumns):
         return columns
     return np.broadcast_to(columns.varies().astype(np.float64), columns.values.shape)
 
 
 def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
-    """Return which columns vary, ignoring missing values, shape (n_features,)."""
+    """Return a mask of the columns that vary, ignoring missing values, shape (n_features,)."""
     if present is None:
         return np.asarray(values.max(axis=0) > values.min(axis=0))
     largest = values.max(axis=0, where=present, initial=-np.inf)
@@ -166,7 +166,6 @@ def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tupl
 
 
 def _first_values(values: NDArray[np.floating], present: Bools | None) -> Floats:
-    """Return the first value of each column that is not missing; 0 for a column without values."""
     if present is None:
         return np.asarray(values[0], dtype=np.float64)
     first = present.argmax(axis=0)
@@ -177,13 +176,14 @@ def _first_values(values: NDArray[np.floating], present: Bools | None) -> Floats
 def present_correlations(values: NDArray[np.floating], present: Bools | None, *, floor: Floats | float = 0.0) -> Floats:
     """Return the Pearson correlations of all pairs of columns, shape (p, p), with zeros on the diagonal.
 
-    A pair has r = 0 if one of its columns is constant over the rows in which both have a value, or if there are fewer
-    than 3 such rows.
+    The correlation uses the rows in which both columns have a value. It is 0 if one column is constant over these rows,
+    or if there are fewer than 3 such rows.
 
     Args:
         values: shape (n, p).
-        present: which entries have a value, shape (n, p), or None if all entries have one.
-        floor: largest population standard deviation of a column that counts as constant, shape (p,) or one number.
+        present: mask of the entries that are not missing, shape (n, p), or None if no entry is missing.
+        floor: columns with a population standard deviation up to this limit count as constant, shape (p,) or one
+            number.
     """
     p = values.shape[1]
     centre, _ = mean_and_spread(values, present)
@@ -221,7 +221,7 @@ def _tile(
 def centred_block(
     values: NDArray[np.floating], present: Bools | None, rows: slice, columns: slice, centre: Floats
 ) -> tuple[Floats, Floats]:
-    """Return centred values, with 0 for a missing value, and a mask as numbers: 1 for a value, 0 if it is missing."""
+    """Return centred values (0 for a missing value), and a mask (1 for a value, 0 for a missing value)."""
     x = values[rows, columns] - centre[columns]
     if present is None:
         return x, np.ones_like(x)

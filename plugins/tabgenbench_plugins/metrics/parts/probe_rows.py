@@ -1,4 +1,4 @@
-"""Embedded cells on which classifiers are trained, and held-out cells on which the classifiers are tested."""
+"""Embedded cells for training classifiers, and held-out cells for testing them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class ProbeRows:
     """Embedded cells with one column of labels.
 
     Attributes:
-        known: embedded cells on which a classifier is trained.
+        known: embedded cells for training a classifier.
         labels: labels of ``known``, shape (n_known,).
-        asked: held-out cells.
+        asked: held-out cells for testing the classifier.
         truth: labels of ``asked``, shape (n_asked,).
-        halves: whether ``known`` and ``asked`` are halves of the test cells.
+        halves: whether ``known`` and ``asked`` are two halves of the test cells.
     """
 
     known: Embedded
@@ -38,14 +38,10 @@ class ProbeRows:
 def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int) -> ProbeRows:
     """Return embedded training cells and test cells, or two random halves of the test cells.
 
-    Halves are used if the training cells are not embedded or do not have all labels of the test cells. For example,
-    training cells lack the donors of the test cells if the split is grouped by donor.
-
-    Args:
-        evaluation: the cells with their embeddings.
-        column: column of ``obs``.
-        max_rows: largest number of cells for training, and for testing, chosen at random.
-        seed: seed of the random choices.
+    The labels are values of the column ``column`` of ``obs``. Halves are used if the training cells are not embedded,
+    or if a label of the test cells does not occur among them. For example, in a split that is grouped by donor, no
+    training cell has a donor of the test cells. At most ``max_rows`` cells are drawn at random for training, and for
+    testing.
 
     Raises:
         Undefined: there are fewer than 20 test cells, or the test cells or the half for training have only one label.

@@ -1,4 +1,4 @@
-"""Results of metrics with undefined scores, and checks of values that most metrics share."""
+"""Results with undefined scores, and checks of the values of tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check_values", "collect", "undefined_result"]
 
 
 def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """Compute scores one by one; return the values by name, and the reasons of undefined scores by name."""
+    """Compute scores; return the value of each defined score, and the reason for each undefined score, by name."""
     scores: dict[str, float] = {}
     undefined: dict[str, str] = {}
     for name, compute in parts.items():
@@ -33,9 +33,7 @@ def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
 def check_values(values: NDArray[np.floating], words: str) -> None:
     """Raise `Undefined` if there is no row or no feature, or a value is not a finite number.
 
-    Args:
-        values: shape (n_rows, n_features).
-        words: kind of the rows, for the message, such as "real test".
+    ``words`` names the rows in the message, such as "real test".
     """
     if len(values) == 0:
         raise Undefined(f"there are no {words} rows")

@@ -1,4 +1,4 @@
-"""Codes of rows that are equal for identical rows and depend only on the content of the rows."""
+"""Codes of rows that depend only on the content of the rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,10 @@ __all__ = ["row_groups"]
 
 
 def row_groups(values: NDArray[np.float32], *, seed: int) -> NDArray[np.int64]:
-    """Return one code per row, starting at 0; identical rows have equal codes, and the order of codes is random.
+    """Return one code per row, from 0, shape (n_rows,); identical rows have equal codes.
 
-    The code of a row does not depend on the positions of rows, because codes are ranks of hashes of the content.
-
-    Args:
-        values: shape (n_rows, n_columns).
-        seed: selects the random order.
-
-    Returns:
-        Array of shape (n_rows,).
+    Codes are ranks of hashes of the content. Their order is random, depends on ``seed``, and does not depend on the
+    order of the rows.
     """
     key = str(seed).encode()[:64]
     rows = np.ascontiguousarray(values + 0.0)  # no negative zeros, which equal zeros and have other bytes

@@ -1,4 +1,4 @@
-"""Figure of scIB: a table of methods and scores, with circles for single scores and bars for their means."""
+"""Figure of scIB: a table of embeddings and scores, with circles for single scores and bars for their means."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scib_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def table_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw the table: groups of columns with a gap between them, and a line for each method."""
+    """Return the table as a figure, with one line per embedding and gaps between the groups of scores."""
     values = [_values(row) for row in rows]
     order = sorted(range(len(rows)), key=lambda i: -values[i].get((AGGREGATE, "total"), -1.0))
     columns = [key for group in GROUPS for key in dict.fromkeys(k for one in values for k in one) if key[0] == group]
@@ -78,7 +78,6 @@ def table_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def _values(row: ArtifactRow) -> dict[tuple[str, str], float]:
-    """Return the values by group and score."""
     table = row.tables[TABLE]
     return {
         (group, name): float(value)
@@ -87,7 +86,6 @@ def _values(row: ArtifactRow) -> dict[tuple[str, str], float]:
 
 
 def _mark(axis: Axes, x: float, line: int, value: float, group: str) -> None:
-    """Draw one value: a bar for a mean, a circle for a single score."""
     shown = min(max(value, 0.0), 1.0)
     colour = mpl.colormaps[COLOUR_MAPS[group]](0.25 if group == AGGREGATE else 0.1 + 0.75 * shown)
     if group == AGGREGATE:

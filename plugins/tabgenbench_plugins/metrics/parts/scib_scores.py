@@ -1,4 +1,4 @@
-"""The ten scores of scIB and three variants of the package scib-metrics, computed from arrays."""
+"""The ten scores of scIB, and three scores of the package scib-metrics with other definitions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Codes = NDArray[np.int64]
 def score_embedding(
     embedding: Floats, before: Floats, types: Codes, batches: Codes, graph: KnnGraph
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the scores by name, and the reasons of undefined scores by name.
+    """Return the scores of an embedding, and the reason for each undefined score, by name.
 
     ``batch`` and ``bio`` are the means of five scores each, and ``total`` is .6 bio + .4 batch. ``total-package`` is
-    computed with the three variants of scib-metrics in place of the original definitions.
+    computed with the three scores of scib-metrics in place of the original definitions.
 
     Args:
         embedding: shape (n_cells, n_dimensions).
-        before: the cells before integration, shape (n_cells, n_components), for ``pcr-comparison``.
+        before: principal components of the cells before integration, shape (n_cells, n_components).
         types: type of each cell, as a number from 0; at least two types.
         batches: batch of each cell, as a number from 0; at least two batches.
         graph: the `GRAPH` nearest neighbours of each cell in the embedding.
@@ -83,7 +83,7 @@ def _mean(scores: dict[str, float], names: tuple[str, ...] | list[str]) -> float
 
 
 def _pcr_comparison(before: Floats, embedding: Floats, batches: Codes) -> float:
-    """Return the share by which the embedding reduces the variance between batches; an increase counts as 0."""
+    """Return the share of the variance between batches that the embedding removes; 0 if the variance increases."""
     start = cell_widths.variance_between(before, batches)
     if start == 0:
         raise Undefined("the batches do not differ before integration")

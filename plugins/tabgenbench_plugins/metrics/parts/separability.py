@@ -1,10 +1,14 @@
-"""Separability of tissues and statuses, and mixing of real and synthetic rows, in any space of coordinates.
+"""Separability of tissues and statuses, and mixing of real and synthetic rows, from coordinates of the rows.
 
-Tissue and status are two condition columns. Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues
-cluster, (2) cancer and normal samples cluster within a tissue, (3) real and synthetic rows do not separate. The scores
-of this module measure the three criteria without rewarding a generator that collapses (produces rows without noise).
-For (1) and (2), classifiers are trained on real test rows and applied to synthetic rows. For (3), synthetic rows
-without noise score low, because they do not mix with real rows.
+Tissue and status are two condition columns. Bong & Oh (JBE 28(3), 2023) judge by eye whether a UMAP figure meets three
+criteria:
+
+1. Tissues cluster.
+2. Cancer and normal samples cluster within a tissue.
+3. Real and synthetic rows do not separate.
+
+The scores of this module measure these criteria. For criteria 1 and 2, classifiers are trained on real test rows and
+applied to synthetic rows. For criterion 3, rows without noise score low, because they do not mix with real rows.
 """
 
 from __future__ import annotations
@@ -42,10 +46,12 @@ Labels = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Roles:
-    """Tissue and status labels of all rows; if no column is suitable as the status, the status is None, with a reason.
+    """Tissue and status labels of all rows.
 
     Attributes:
         tissue_column: name of the column used as the tissue.
+        status_column: name of the column used as the status, or None if no column is suitable.
+        no_status: reason why no column is suitable as the status, or an empty text.
         real: tissue and status of the real test rows.
         synthetic: tissue and status of the synthetic rows.
     """
@@ -60,14 +66,10 @@ class Roles:
 def score_separability(
     cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
 ) -> Result:
-    """Compute the six scores from coordinates of rows; notes name the tissues with too few rows.
+    """Compute the six scores of `separability_specs` from coordinates of rows.
 
-    Args:
-        cloud: coordinates of the rows.
-        evaluation: provides the conditions of the rows.
-        options: columns, and required numbers of rows.
-        prefix: start of the scores' names.
-        rng: breaks ties between equal rows.
+    ``evaluation`` provides the conditions of the rows, ``prefix`` is the start of the scores' names, and ``rng`` breaks
+    ties between equal rows.
     """
     roles = condition_roles(evaluation, options)
     counted, small = _counted(roles.real[0], options.min_tissue_rows)
@@ -98,19 +100,12 @@ def separability_errors(
     defined: Collection[str],
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with rough standard errors of three scores if ``drawn`` is a subsample; coordinates are fixed.
+    """Return a note with rough standard errors of three scores, or an empty tuple if ``drawn`` contains all rows.
 
-    Silhouettes and the score of statuses have no standard error, because a fifth of the rows gives too different
-    values.
-
-    Args:
-        cloud: coordinates of the rows of ``drawn``.
-        drawn: the rows that are used.
-        full: all rows.
-        options: as for `score_separability`; required numbers of rows are divided by 5 if the test rows are divided.
-        prefix: start of the scores' names.
-        defined: names of the scores that have a value.
-        seed: seed of the division into parts.
+    The rows of ``drawn`` are divided into parts, as in `part_errors`; ``cloud`` contains their coordinates, which are
+    not recomputed. If the test rows are divided, a part needs only a fifth of the required numbers of rows. Silhouettes
+    and the status score get no standard error, because their values change too much if only a fifth of the rows is
+    used. ``defined`` contains the names of the scores that have a value.
     """
     names = ("min_tissue_rows", "min_status_rows")
     limits = {name: smaller_limit(getattr(options, name), full, drawn) for name in names}
@@ -126,7 +121,7 @@ def separability_errors(
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
-    """Select the columns used as tissue and status.
+    """Return the columns used as tissue and status, with the labels of all rows.
 
     Raises:
         Unsupported: an option names a column that is not a condition.
@@ -146,7 +141,11 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 
 
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
-    """Return the columns used as tissue and status: from the options, else by name, else the first columns."""
+    """Return the columns used as tissue and status.
+
+    If an option does not name a column, the column named ``tissue`` or ``status`` is used, otherwise the first unused
+    column.
+    """
     tissue, status = options.tissue, options.status
     if tissue is None:
         tissue = _named_or_first("tissue", [column for column in columns if column != status] or columns)
@@ -173,12 +172,12 @@ def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
 
 
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
-    """Return the most frequent code among the nearest known rows; a tie goes to the nearer rows.
+    """Return the most frequent code among the nearest known rows of each row; in a tie, nearer rows decide.
 
     Args:
-        known: shape (n_known, d).
+        known: coordinates of rows with a code, shape (n_known, d).
         codes: code of each known row, a small integer from 0, shape (n_known,).
-        asked: shape (n_asked, d).
+        asked: coordinates of the rows to classify, shape (n_asked, d).
         n_neighbours: number of voting rows, limited by n_known.
     """
     from sklearn.neighbors import NearestNeighbors
@@ -193,13 +192,11 @@ def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) 
 
 
 def _chance_corrected(true: Codes, predicted: Codes, n_classes: int) -> float:
-    """Return mean recall over classes, corrected for chance: 1 is perfect, 0 is chance, below 0 is worse."""
     recalls = [float((predicted[true == code] == code).mean()) for code in range(n_classes)]
     return (float(np.mean(recalls)) - 1 / n_classes) / (1 - 1 / n_classes)
 
 
 def _rule(cloud: Cloud, real: Labels, synthetic: Labels, classes: list[str], n_neighbours: int) -> float:
-    """Train a classifier on real rows and score its predictions of synthetic rows of the same classes."""
     known, codes = _coded(cloud.real, real, classes)
     asked, true = _coded(cloud.synthetic, synthetic, classes)
     lacking = [name for code, name in enumerate(classes) if not (true == code).any()]
@@ -224,7 +221,7 @@ def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: Separabilit
 
 
 def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
-    """Return the status score of each tissue, or None for a tissue without enough rows of two statuses."""
+    """Return the status score of each tissue; None for a tissue without enough rows of two statuses."""
     (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
     found: dict[str, float | None] = {}
     if status is None or status_synthetic is None:
@@ -252,11 +249,12 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 
 
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
-    """Return the share of a row's neighbours from the other origin, divided by the share expected by chance, at most 1.
+    """Return how well real and synthetic rows mix, from 0 to 1.
 
-    The result is the mean share over real rows or over synthetic rows, whichever is smaller. A row is not its own
-    neighbour. Noise of 1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the
-    order of rows.
+    For each row, the share of its nearest neighbours that have the other origin (real or synthetic) is divided by the
+    share expected by chance. The result is the mean over real rows or the mean over synthetic rows, whichever is
+    smaller, limited to 1. Noise of 1e-6 of the spread breaks ties between equal rows, so that the result does not
+    depend on the order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.
@@ -309,7 +307,6 @@ def _silhouette(rows: Floats, codes: Codes) -> float:
 
 
 def _are_named(roles: Roles, options: SeparabilityOptions) -> bool:
-    """Return whether options or column names determine tissue and status, rather than the order of columns."""
     pairs = ((options.tissue, roles.tissue_column, "tissue"), (options.status, roles.status_column or "", "status"))
     return all(option is not None or column.casefold() == name for option, column, name in pairs)
 

@@ -35,7 +35,8 @@ class SeparabilityOptions(RowLimit):
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
     """Return the specifications of the six scores, whose names start with ``prefix``.
 
-    ``where`` describes the coordinates, ``blind_to`` the limitations, ``ranked`` whether scores but silhouettes rank.
+    ``where`` describes the coordinates, and ``blind_to`` describes the limitations of the scores. If ``ranked`` is
+    true, all scores except silhouettes rank generators.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:

@@ -26,10 +26,10 @@ class RowLimit(Options):
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
     """Return an evaluation with at most ``max_rows`` test rows and synthetic rows, and a note if rows are omitted.
 
-    The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
-    rows. If there are as many synthetic rows as test rows, each test row is kept together with the synthetic row
-    sampled for its conditions. Results that depend only on real rows are computed once and reused for all synthetic
-    tables.
+    The metric's seed determines the drawn rows, so all generators on a split are compared with the same test rows. If
+    there are as many synthetic rows as test rows, the same positions are drawn in the two tables, because a synthetic
+    row has the conditions of the test row at the same position. Results of real rows are computed once and reused for
+    all synthetic tables.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:

@@ -1,7 +1,7 @@
 """Two-sample tests of all features of a table, and correction of the p-values for multiple testing.
 
-Welch's test: Welch, Biometrika 34, 1947. Mann-Whitney test: Mann & Whitney, Annals of Mathematical Statistics 18, 1947,
-with its normal approximation, corrected for ties and continuity. Correction: Benjamini & Hochberg, JRSS B 57(1), 1995.
+Sources: Welch, Biometrika 34, 1947; Mann & Whitney, Annals of Mathematical Statistics 18, 1947; Benjamini & Hochberg,
+JRSS B 57(1), 1995. The Mann-Whitney test uses the normal approximation, corrected for ties and continuity.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS = 512  # columns that are ranked together, to limit memory
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Number, mean and squared deviations of each feature's values that are not missing, each of shape (n_features,).
+    """Moments of the values of each feature that are not missing; each array has shape (n_features,).
 
     Attributes:
         count: number of values.
@@ -42,11 +42,11 @@ class Moments:
 
 
 def moments(values: NDArray[np.floating], present: Bools | None = None) -> Moments:
-    """Compute the moments of rows.
+    """Return the moments of the values of each feature.
 
     Args:
         values: shape (n_rows, n_features), n_rows >= 1.
-        present: which entries have a value, same shape, or None if all entries have one.
+        present: mask of the entries that are not missing, same shape, or None if no entry is missing.
     """
     mean, spread = mean_and_spread(values, present)
     count = np.full(values.shape[1], float(len(values))) if present is None else present.sum(axis=0).astype(np.float64)
@@ -54,7 +54,7 @@ def moments(values: NDArray[np.floating], present: Bools | None = None) -> Momen
 
 
 def merged(parts: Sequence[Moments]) -> Moments:
-    """Combine the moments of several parts of a table (Chan et al., The American Statistician 37(3), 1983)."""
+    """Return the moments of a table from the moments of its parts (Chan et al., American Statistician 37(3), 1983)."""
     whole = parts[0]
     for part in parts[1:]:
         count = whole.count + part.count
@@ -95,7 +95,7 @@ class Ranks:
 
     Attributes:
         values: average ranks from 1, 0 for missing values, shape (n_rows, n_features).
-        present: which entries of ``values`` have a rank, same shape, or None if all have one.
+        present: mask of the entries of ``values`` with a rank, same shape, or None if all entries have a rank.
         ties: sum of t^3 - t over all groups of t equal values, shape (n_features,).
     """
 
@@ -105,11 +105,11 @@ class Ranks:
 
 
 def ranked(values: NDArray[np.floating], present: Bools | None = None) -> Ranks:
-    """Rank the rows of each feature; equal values get their average rank.
+    """Rank the values of each feature over rows; equal values get their average rank.
 
     Args:
         values: finite, shape (n_rows, n_features), n_rows >= 1.
-        present: which entries have a value, same shape, or None if all entries have one.
+        present: mask of the entries that are not missing, same shape, or None if no entry is missing.
     """
     ranks, ties = np.empty(values.shape), np.empty(values.shape[1])
     for start in range(0, values.shape[1], COLUMNS):
@@ -145,16 +145,10 @@ def _ranked(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats
 def mann_whitney(ranks: Ranks, first: Bools) -> tuple[Floats, Floats]:
     """Return the rank-biserial correlation and the two-sided p-value of the Mann-Whitney test for each feature.
 
-    The rank-biserial correlation is 2 U / (n_1 n_2) - 1: the share of pairs of rows in which the first group has the
-    larger value, minus the share in which the first group has the smaller value. If a group has no value of a feature,
-    the correlation is 0 and p = 1.
-
-    Args:
-        ranks: ranks of the rows of both groups.
-        first: which rows are in the first group, shape (n_rows,).
-
-    Returns:
-        Two arrays of shape (n_features,).
+    The rank-biserial correlation, 2 U / (n_1 n_2) - 1, compares all pairs of a row of the first group and a row of the
+    second group. It is the share of pairs in which the first row has the larger value, minus the share in which the
+    first row has the smaller value. If a group has no value of a feature, the correlation is 0 and p = 1. ``first`` is
+    the mask of the rows of the first group.
     """
     from scipy.special import ndtr
 
@@ -177,7 +171,7 @@ def _counted(ranks: Ranks, rows: Bools) -> Floats:
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """Return p-values adjusted for the false discovery rate, in the order given; shape (n_tests,)."""
+    """Return p-values adjusted for the false discovery rate, in the given order, shape (n_tests,)."""
     n = len(p)
     order = np.argsort(-p, kind="stable")
     adjusted = np.minimum.accumulate(p[order] * n / np.arange(n, 0, -1))

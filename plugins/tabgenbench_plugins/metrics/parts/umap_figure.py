@@ -1,4 +1,4 @@
-"""UMAP figures of rows, coloured by tissue, status and origin: one per generator, and one with all generators."""
+"""UMAP figures of one generator or of all generators, in which colours show tissue, status and origin of the rows."""
 
 from __future__ import annotations
 
@@ -61,10 +61,7 @@ Looks = Sequence[Mapping[str, Look]]
 
 @dataclass(frozen=True)
 class _Panel:
-    """One panel, which colours rows by one property.
-
-    The panel has a title, the label of each row, and the colour and marker of each label.
-    """
+    """One panel, which colours rows by one property."""
 
     title: str
     labels: tuple[str, ...]
@@ -73,8 +70,6 @@ class _Panel:
 
 @dataclass(frozen=True)
 class _Legend:
-    """A legend below the panels: markers with labels, centre and width."""
-
     handles: tuple[Line2D, ...]
     middle: float
     width: float
@@ -90,15 +85,12 @@ class _Legend:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsPicture:
-    """Real test rows and synthetic rows of one generator as points in the plane, for one synthetic table.
+    """Positions of the real test rows and of the synthetic rows of one generator in a UMAP.
 
     Attributes:
-        label: label of the generator on the board.
-        split: number of the split.
-        draw: number of the synthetic table.
-        x: horizontal position of each row.
-        y: vertical position of each row.
-        synthetic: whether the row is synthetic.
+        label: label of the generator in figures.
+        split: number that identifies the split.
+        draw: number that identifies the synthetic table.
         columns: names of up to two condition columns, used as the tissue and the status.
         labels: values of all rows in each of these columns.
         scores: scores on this split by name.
@@ -116,7 +108,7 @@ class RowsPicture:
 
 
 def umap_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield one sheet with all generators of a dataset, then an enlarged figure of each generator."""
+    """Yield one figure with all generators of a dataset, then an enlarged figure of each generator."""
     pictures = [read_picture(row) for row in artifacts.rows if ARTIFACT in row.tables]
     if not pictures:
         return
@@ -166,10 +158,7 @@ def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
 def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
     """Draw the UMAP panels of one generator.
 
-    Args:
-        dataset: name of the dataset.
-        picture: positions and labels of the rows.
-        looks: looks of the tissues and of the statuses, the same in all figures of a board.
+    ``looks`` contains the colours and markers of the tissues and of the statuses.
     """
     panels = _panels(picture, looks)
     width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
@@ -187,9 +176,10 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 
 
 def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
-    """Draw the panels of all generators, with one generator per row of panels, or two if there are many.
+    """Draw the panels of all generators.
 
-    With two generators per row, the second half of the generators is to the right of the first half.
+    Each row of panels shows one generator, or two generators if there are many. With two generators, the second half of
+    the generators is on the right.
     """
     panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
@@ -221,14 +211,12 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 
 
 class _Page:
-    """A figure of panels with a title above and legends and a sentence below.
+    """A figure with a title, panels, legends, and a sentence below the legends.
 
-    Positions are inches from the top left. The positions of all panels and texts are computed in advance, so that texts
-    never overlap.
+    Positions are inches from the top left. All positions are computed in advance, so that texts never overlap.
     """
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
-        """Set the height for the panels and legends; write the title, the legends and the sentence below."""
         self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
         below = sum(max(legend.height for legend in line) for line in legends)
         self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
@@ -246,12 +234,10 @@ class _Page:
         return 1 - top / self._height
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes at a position below the title."""
         place = (left / _WIDTH, self._up(self._top + top + height), width / _WIDTH, height / self._height)
         return self.figure.add_axes(place)
 
     def head(self, middle: float, text: str, size: float) -> None:
-        """Write a heading above the panels."""
         place = (middle / _WIDTH, self._up(self._top - 0.06))
         self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
 
@@ -274,10 +260,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the panels for a legend: those of the generator with the most panels.
-
-    A returned panel contains the colours and markers from all panels with the same title.
-    """
+    """Return panels for the legends; each contains the colours and markers of all panels with the same title."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):
@@ -310,16 +293,10 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
 
 
 def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
-    """Write each group's name at its densest part, large groups first, or at a free position nearby.
+    """Write the name of each group at its densest part or at a free position nearby, large groups first.
 
-    The name of a small group is above the group, so that the name does not cover the points. A line connects a distant
-    name with its group. A group whose name has no free position is named only in the legend.
-
-    Args:
-        axis: axes of the panel.
-        picture: positions of the rows.
-        width: width of the axes, in points like all lengths here.
-        height: height of the axes.
+    The name of a small group is above its points. A line connects a distant name with its group. If there is no free
+    position, only the legend names the group. ``width`` and ``height`` of the axes are in points.
     """
     labels = np.array(picture.labels[0])
     extent = np.array([width, height])
@@ -386,9 +363,9 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return rows of legends: those of all panels except the first, each below its panel, then that of the first.
+    """Return lines of legends: a line with a legend below each panel except the first, and a line for the first panel.
 
-    If ``middles`` is empty, or a panel is too narrow for its legend, the legends below panels are merged into one
+    If ``middles`` is empty, or a legend does not fit below its panel, the legends of the first line are merged into one
     legend of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]

@@ -1,4 +1,4 @@
-"""Seeded UMAP of a table, by the package umap-learn, with cached compilation and without warnings."""
+"""UMAP of a table with a fixed seed, by the package umap-learn."""
 
 from __future__ import annotations
 
@@ -25,14 +25,8 @@ def umap_layout(
     """Return the two UMAP coordinates of each row, shape (n_rows, 2).
 
     Equal values and seeds give equal coordinates on machines of the same kind. With a fixed seed, UMAP uses only one
-    thread.
-
-    Args:
-        values: shape (n_rows, n_features).
-        seed: seed of the initialisation and of the optimisation.
-        n_neighbors: neighbours in the graph, at most the number of rows minus one.
-        min_dist: minimal distance of two rows.
-        n_epochs: epochs of the optimisation; None for the default of umap-learn.
+    thread. ``n_neighbors`` is limited to the number of rows minus one. If ``n_epochs`` is None, umap-learn chooses the
+    number of epochs.
 
     Raises:
         Undefined: there are fewer than 10 rows, or UMAP gives no finite coordinates for a row.
@@ -59,7 +53,7 @@ def umap_layout(
 
 @cache
 def _umap() -> Any:
-    """Import umap and cache its compiled functions on disk: compiling takes ten seconds, loading one."""
+    """Import umap and cache its compiled functions on disk: loading takes one second, compiling takes ten."""
     import umap
 
     dispatcher = import_module("numba.core.dispatcher").Dispatcher

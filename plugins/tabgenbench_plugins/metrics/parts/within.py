@@ -29,11 +29,13 @@ CONSTANT_SHARE = 1e-5  # a smaller share of a feature's spread within conditions
 class Residuals:
     """Residuals: each row minus the mean row of its condition.
 
+    A row that is the only one of its condition is excluded.
+
     Attributes:
         values: residuals, shape (n_kept, n_features).
         total_spread: population standard deviation of the included rows before subtraction, shape (n_features,).
         n_conditions: number of included conditions.
-        n_left_out: number of rows that are the only one of their condition and therefore have no residual.
+        n_left_out: number of excluded rows.
     """
 
     values: Floats
@@ -43,7 +45,7 @@ class Residuals:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Number of included rows minus number of subtracted means."""
+        """Number of included rows minus number of included conditions."""
         return len(self.values) - self.n_conditions
 
 
@@ -51,14 +53,16 @@ class Residuals:
 class PresentResiduals:
     """Residuals of a table with missing values: each value minus the mean of its feature in its condition.
 
+    A row that is the only one of its condition is excluded.
+
     Attributes:
         values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
-        present: which entries have a residual: entries with a value, in a condition with at least two values of the
-            feature.
+        present: mask of the entries with a residual. An entry has a residual if its value is not missing, and another
+            row of the condition also has a value of the feature.
         total_spread: population standard deviation of all values of the included rows before subtraction, shape
             (n_features,).
-        degrees_of_freedom: number of residuals minus number of means, shape (n_features,).
-        n_left_out: number of rows that are the only one of their condition and therefore have no residual.
+        degrees_of_freedom: number of residuals minus number of subtracted means of each feature, shape (n_features,).
+        n_left_out: number of excluded rows.
     """
 
     values: Floats
@@ -76,7 +80,7 @@ def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
 
 
 def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residuals:
-    """Subtract each condition's mean from its rows; a row that is the only one of its condition is excluded.
+    """Subtract from each row the mean of its condition; a row that is the only one of its condition is excluded.
 
     Args:
         values: shape (n_rows, n_features).
@@ -94,12 +98,9 @@ def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residual
 def present_residuals(
     values: NDArray[np.float32], present: NDArray[np.bool_], conditions: pd.DataFrame
 ) -> PresentResiduals:
-    """Subtract each condition's mean, ignoring missing values; a row that is the only one of its condition is excluded.
+    """Subtract the means of conditions as `residuals` does, but ignore missing values.
 
-    Args:
-        values: shape (n_rows, n_features).
-        present: which entries have a value, same shape.
-        conditions: shape (n_rows, n_columns); without columns, all rows are one condition.
+    ``present`` is the mask of the entries that are not missing, shape (n_rows, n_features).
 
     Raises:
         Undefined: no condition has two rows.

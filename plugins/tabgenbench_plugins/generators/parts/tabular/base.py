@@ -1,4 +1,4 @@
-"""Base class of `ctgan` and `tvae`: encoding, memory, choice of implementation, and sampling by condition."""
+"""Base class of `ctgan` and `tvae`, which encodes rows, checks memory, and samples rows of requested conditions."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class TabularOptions(Options):
 
 
 class TabularGenerator(Generator):
-    """A model of mode-normalised continuous columns and discrete columns.
+    """Base class of models of continuous columns, encoded by Gaussian mixtures (modes), and discrete columns.
 
-    The first discrete column combines all condition columns. A row may be generated with another condition than the
-    requested one, so `match_rows` assigns generated rows to requests afterwards. A condition without training rows is
-    replaced by the most similar known condition. The modes of a feature are fitted without missing values; the median,
-    which stands for a missing value, is encoded like any other value.
+    The first discrete column combines all condition columns. The model may generate a row with another condition than
+    the requested one, so `match_rows` assigns generated rows to requests. A requested condition without training rows
+    is replaced by the most similar training condition. The modes of a feature are fitted without missing values; a
+    missing value is encoded like the median.
     """
 
     scale = "own"
@@ -72,16 +72,15 @@ class TabularGenerator(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables with fewer than two rows, in which modes cannot be fitted."""
+        """Raise `Unsupported` for fewer than two rows, in which modes cannot be fitted."""
         if n_rows < 2:
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes for 10 modes per feature and 32 values per discrete column.
+        """Return the memory needed in bytes.
 
-        The numbers of modes and values are assumed, because the schema does not contain them. Before training, the same
-        formula is used with the true numbers of modes and values to decide whether the memory is sufficient. The memory
-        of imported libraries, about 0.4 GB, is not included.
+        The schema does not contain the numbers of modes and values, so 10 modes per feature and 32 values per discrete
+        column are assumed. The memory of imported libraries, about 0.4 GB, is not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
@@ -89,18 +88,18 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return the number of bytes that training needs.
+        """Return the memory in bytes that training needs.
 
         Args:
-            n_rows: training rows.
-            n_features: numeric columns.
-            width: entries of an encoded row.
-            n_codes: number of values of all discrete columns; they are part of the width.
+            n_rows: number of training rows.
+            n_features: number of numeric columns.
+            width: number of entries of an encoded row.
+            n_codes: number of values of all discrete columns, which are a part of ``width``.
         """
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train this project's implementation on encoded rows, with entries in the order of ``blocks``."""
+        """Train this project's implementation on encoded rows, whose entries have the order of ``blocks``."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -108,16 +107,17 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Generate a batch of encoded rows.
+        """Generate a batch of encoded rows with condition ``value``, or with random conditions if it is None.
 
-        Return the rows and the standard deviation of each scalar's noise (None if the model adds no noise).
+        Also return the standard deviation of the noise of each scalar, shape (C,), or None without noise.
         """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Fit the modes, then train the networks; report the losses of each epoch.
 
         Raises:
-            Unsupported: memory does not suffice; raised before training and, if possible, before fitting modes.
+            Unsupported: the memory is too small. The error is raised before training and, if possible, before fitting
+                modes.
         """
         import torch
 
@@ -150,7 +150,7 @@ class TabularGenerator(Generator):
 
     @property
     def n_categories(self) -> tuple[int, ...]:
-        """Number of values of each discrete column of the training rows: of the condition, then of the features."""
+        """Number of values of each discrete column in training rows: the condition, then the features."""
         return self._discrete.n_categories
 
     def _require(self, train: Table, *, width: int, context: Context, at_least: bool = False) -> None:
@@ -160,9 +160,10 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Sample rows and return, as far as possible, rows that were generated with the requested condition.
+        """Sample one row for each requested condition.
 
-        The record states how many returned rows were generated with another condition.
+        If too few rows of a condition are generated, rows of other conditions replace them; the result records how
+        many.
         """
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
@@ -194,10 +195,10 @@ class TabularGenerator(Generator):
         return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
-        """Rank conditions by similarity, as `tabgenbench.nearest_known` does.
+        """Return the similarity of each training condition to condition ``k``, shape (K,).
 
-        Conditions that share more column values are more similar; in a tie, the condition with more training rows is
-        more similar.
+        As in `tabgenbench.nearest_known`, the similarity is the number of equal column values; the number of training
+        rows breaks ties.
         """
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
@@ -206,7 +207,6 @@ class TabularGenerator(Generator):
         return likeness
 
     def _draw(self, value: int | None, context: SampleContext) -> Draw:
-        """Generate a batch of rows: numeric values, then codes of categorical features, which are exact in float32."""
         import torch
 
         with torch.no_grad():
@@ -222,14 +222,13 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator on the CPU, so that the initial weights do not depend on the device."""
+        """Return a random generator for initial weights, on the CPU so that they are equal on every device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
 
 
 def _is_known(conditions: pd.DataFrame, train: TrainingConditions) -> NDArray[np.bool_]:
-    """Return for each requested row whether a training row has its condition, shape (n_asked,)."""
     used = conditions.loc[:, list(train.frame.columns)]
     if used.shape[1] == 0:
         return np.ones(len(conditions), dtype=bool)

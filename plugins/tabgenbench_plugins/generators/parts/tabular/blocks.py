@@ -1,15 +1,15 @@
-"""Activations and losses over all columns of encoded rows at once.
+"""Activations and losses of encoded rows, computed for many columns at once.
 
-Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the constants of the package `ctgan`: tanh
-on scalars; on one-hot blocks Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy (TVAE). A loop over columns
-would spend most of its time on the overhead of small operations. To avoid this loop, entries are reordered so that all
-one-hot blocks of the same size lie together:
+The activations and losses are those of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the
+constants of the package `ctgan`: tanh for scalars, and Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy
+(TVAE) for one-hot blocks. A loop over columns would be slow because of the overhead of many small operations. Therefore
+entries are reordered so that all one-hot blocks of the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. So all
-one-hot blocks of one size are a view of the encoded rows with shape (N, s, n), without a copy, and one softmax over
-dimension 1 computes all of them. There is one operation for each block size (at most ten) and for each discrete column.
+The part "modes, size s" contains n blocks of s entries: first the first entries of all blocks, then their second
+entries, and so on. This part is a view of shape (N, s, n), so one softmax over dimension 1 is enough for all its
+blocks. One operation is needed for each block size (at most ten) and for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -43,7 +43,7 @@ class Group(NamedTuple):
 
 
 class Reconstruction(NamedTuple):
-    """A loss and its gradients.
+    """The reconstruction loss of TVAE and its gradients.
 
     Attributes:
         loss: scalar.
@@ -58,7 +58,7 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Order in which the entries of an encoded row are rearranged, and operations on rearranged rows.
+    """The order of entries (see the module docstring), and operations on rows with this order (rearranged rows).
 
     Attributes:
         order: position in the encoded row of each rearranged entry, shape (D,), int64.
@@ -74,7 +74,7 @@ class Blocks:
 
     @classmethod
     def of(cls, layout: Layout, device: str = "cpu") -> Blocks:
-        """Compute the order of entries in which one-hot blocks of equal size lie together."""
+        """Compute the order from the layout of encoded rows."""
         n_scalars, width = layout.n_continuous, layout.n_continuous
         parts, groups = [layout.scalar_index], []
         sizes_C = layout.block_sizes[:n_scalars]
@@ -117,9 +117,10 @@ class Blocks:
             yield [tensor[:, columns].view(-1, size, n_blocks) for tensor in arranged]
 
     def gumbel_noise(self, n_rows: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw the negative Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
+        """Draw negative Gumbel noise for all one-hot entries, shape (N, D - C), float32.
 
-        torch's exponential random numbers would take seven times as long on a CPU.
+        The noise is log(-log u) with u uniform. On a CPU, torch's exponential random numbers would take seven times as
+        long.
         """
         noise = torch.empty(n_rows, self.width - self.n_scalars, device=generator.device)
         return noise.uniform_(generator=generator).clamp_(min=TINY).log_().neg_().log_()
@@ -132,16 +133,15 @@ class Blocks:
         *,
         out: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Apply tanh to scalars and Gumbel-softmax to each one-hot block, and append the condition.
+        """Apply tanh to scalars and Gumbel-softmax to one-hot blocks, and append the condition, shape (N, D + K).
+
+        No gradient is recorded; `activation_gradient` computes it.
 
         Args:
-            logits_ND: output of the generator, entries rearranged; no gradient is recorded, see `activation_gradient`.
-            minus_gumbel: shape (N, D - C), see `gumbel_noise`.
-            condition_NK: one-hot condition, appended to each row; K may be 0.
-            out: receives the result.
-
-        Returns:
-            Shape (N, D + K).
+            logits_ND: rearranged output of the generator.
+            minus_gumbel: result of `gumbel_noise`.
+            condition_NK: one-hot condition of each row; K may be 0.
+            out: tensor for the result; None for a new one.
         """
         y = logits_ND.new_empty(len(logits_ND), self.width + condition_NK.shape[1]) if out is None else out
         torch.tanh(logits_ND[:, : self.n_scalars], out=y[:, : self.n_scalars])
@@ -153,11 +153,11 @@ class Blocks:
         return y
 
     def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Convert the gradient of a loss w.r.t. the result of `activate` to that w.r.t. the logits, shape (N, D).
+        """Return the gradient of a loss w.r.t. the logits, shape (N, D).
 
         Args:
-            y: activated rows, shape (N, D + K).
-            gradient: gradient of the loss w.r.t. ``y``, same shape; entries after D do not depend on the logits.
+            y: result of `activate`, shape (N, D + K).
+            gradient: gradient of the loss w.r.t. ``y``, same shape.
         """
         out_ND = y.new_empty(len(y), self.width)
         scalars = slice(0, self.n_scalars)
@@ -173,15 +173,15 @@ class Blocks:
     ) -> Reconstruction:
         """Return TVAE's reconstruction loss, mean over rows, and its gradients.
 
-        A scalar contributes its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log
-        sigma, without the constant. A one-hot block contributes its cross entropy. The sum of all contributions is
-        multiplied by ``factor``.
+        The loss of a scalar is its Gaussian negative log-likelihood (x - tanh(output))² / (2 sigma²) + log sigma,
+        without the constant. The loss of a one-hot block is its cross entropy. The sum of all losses is multiplied by
+        ``factor``, 2 in the paper's code.
 
         Args:
-            output_ND: output of the decoder, entries rearranged.
-            x_ND: encoded rows, entries rearranged.
+            output_ND: rearranged output of the decoder.
+            x_ND: rearranged encoded rows.
             sigma_C: standard deviation of each scalar.
-            factor: factor of the loss, 2 in the paper's code.
+            factor: see above.
         """
         n_rows, C = len(x_ND), self.n_scalars
         scale = factor / n_rows
@@ -201,22 +201,20 @@ class Blocks:
 
     @property
     def discrete_entries(self) -> slice:
-        """The positions of all discrete columns in a rearranged row: its last entries, in the order of the columns."""
+        """The positions of all discrete columns in a rearranged row, which are its last entries."""
         groups = self.groups[len(self.groups) - self.n_discrete :]
         return slice(self.width - sum(group.size for group in groups), self.width)
 
     def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return CTGAN's condition loss, mean over rows, and its gradient w.r.t. the logits of the discrete columns.
+        """Return CTGAN's condition loss, mean over rows, and its gradient w.r.t. the discrete columns, shape (N, K).
 
-        The condition loss of a row is a cross entropy between the requested value and the logits (without Gumbel noise)
-        of the discrete column to which this value belongs. The other discrete columns of the row do not contribute.
+        The loss of a row is the cross entropy between the requested value and the logits (without Gumbel noise) of the
+        discrete column that has this value. Other discrete columns do not contribute.
 
         Args:
-            logits_ND: output of the generator, entries rearranged.
-            values_N: the requested value of each row; the values of all discrete columns are numbered consecutively.
-
-        Returns:
-            The loss, a scalar, and its gradient, shape (N, K).
+            logits_ND: rearranged output of the generator.
+            values_N: number of the requested value of each row; values are numbered consecutively over all discrete
+                columns.
         """
         loss, gradients, n_before = logits_ND.new_zeros(()), [], 0
         for column in range(self.n_discrete):

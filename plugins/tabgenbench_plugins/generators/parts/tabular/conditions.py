@@ -1,8 +1,8 @@
-"""Sampling rows of requested conditions from CTGAN and TVAE.
+"""Selection of generated rows of CTGAN and TVAE by their conditions.
 
 The condition columns are combined into one discrete column. Neither CTGAN nor TVAE can guarantee the condition of a
-generated row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Because the
-condition of a row cannot be guaranteed, rows are generated first, and those with a requested condition are kept.
+generated row: in CTGAN, a condition as input only makes this condition more likely, and TVAE has no condition as input.
+Therefore rows are generated first, and rows with a requested condition are kept.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """Generated rows.
+    """A batch of generated rows.
 
     Attributes:
         rows: the rows, of any type that is indexed like an array.
-        labels: the generated condition of each row, shape (n_rows,).
+        labels: code of the condition that was generated with each row, shape (n_rows,).
     """
 
     rows: Any
@@ -38,18 +38,18 @@ class DrawRows(Protocol):
     """Function that generates a batch for one condition, or for random conditions if the argument is None."""
 
     def __call__(self, value: int | None, /) -> Draw:
-        """Return a batch of generated rows."""
+        """Return a batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """The generated row that is assigned to each requested row.
+    """Assignment of one generated row to each requested row.
 
     Attributes:
         draws: the generated batches.
-        batch: number of the batch for each requested row, shape (n_asked,).
-        row: number of the row in that batch, shape (n_asked,).
-        matched: whether the label of that row is the requested condition, shape (n_asked,).
+        batch: number of the batch from which each requested row is taken, shape (n_asked,).
+        row: number of the row in this batch, shape (n_asked,).
+        matched: whether the generated row has the requested condition, shape (n_asked,).
     """
 
     draws: Sequence[Draw]
@@ -58,7 +58,7 @@ class Match:
     matched: NDArray[np.bool_]
 
     def gather(self, empty: Any) -> Any:
-        """Write the rows in the requested order into ``empty``, an array of n_asked rows, and return the array."""
+        """Write the assigned rows, in the requested order, into ``empty``, an array of n_asked rows; return it."""
         ends = np.cumsum(np.bincount(self.batch, minlength=len(self.draws)))
         by_batch = np.split(np.argsort(self.batch, kind="stable"), ends[:-1])
         for draw, places in zip(self.draws, by_batch, strict=False):  # no draws: one empty part
@@ -67,10 +67,10 @@ class Match:
 
 
 class _Pool:
-    """Generated rows and the requested rows that they are assigned to.
+    """Generated rows, and their assignment to requested rows.
 
     Attributes:
-        waiting: positions of the requested rows of each condition that have no row yet, ascending.
+        waiting: for each condition the positions of the requested rows without a generated row, ascending.
     """
 
     def __init__(self, asked: Codes) -> None:
@@ -85,13 +85,13 @@ class _Pool:
         self.matched = np.zeros(len(asked), dtype=bool)
 
     def n_waiting(self, value: int | None = None) -> int:
-        """Return the number of requests that have no generated row yet, for one condition or for all."""
         return sum(len(places) for k, places in self.waiting.items() if value is None or k == value)
 
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requests for the same condition; return the number of assigned rows.
 
-        Unassigned rows are kept for later: per condition, at most as many as there are requests without a row.
+        Unassigned rows are stored for later use. Of each condition, at most as many rows are stored as there are
+        requests without a row.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -112,17 +112,15 @@ class _Pool:
         self.free[batch][rows] = False
 
     def open_conditions(self) -> list[int]:
-        """Return the conditions with requests that have no generated row yet, in ascending order."""
         return [k for k, places in self.waiting.items() if len(places)]
 
     def n_free(self, value: int | None = None) -> int:
-        """Return the number of unassigned generated rows, optionally only of those generated for one condition."""
+        """Return the number of unassigned generated rows, of all or of those generated for condition ``value``."""
         pairs = zip(self.free, self.values, strict=True)
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
 
 def _first_of_each_label(labels: Codes, n: int) -> Codes:
-    """Return the positions of the first ``n`` rows of each condition, in ascending order."""
     kept = [np.flatnonzero(labels == k)[:n] for k in np.unique(labels)]
     return np.sort(np.concatenate([*kept, np.zeros(0, dtype=np.int64)]))
 
@@ -135,19 +133,19 @@ def match_rows(
     can_condition: bool,
     likeness: Callable[[int], NDArray[np.int64]],
 ) -> Match:
-    """Generate rows until each requested row has a generated row of its condition, or the limit of batches is reached.
+    """Generate rows until each requested row has a row of its condition, or the limit of batches is reached.
 
-    The first batches are generated with random conditions. If the model accepts a condition as input, batches with
-    random conditions end when no row of a batch can be used. After these batches, further batches are generated for
-    each condition that still lacks rows. A request that has no row at the limit of batches gets an unassigned row with
-    another label: if the model accepts a condition as input, a row generated for the requested condition, else the row
-    with the most similar condition. Every generated row is used at most once.
+    The first batches are generated with random conditions. If the model accepts a condition as input, these batches end
+    when no row of a batch can be used; then batches are generated for each condition that still lacks rows. If the
+    limit is reached, the remaining requests get unassigned rows with other conditions, if necessary from further
+    batches. If the model accepts a condition as input, these rows were generated for the requested condition;
+    otherwise, they have the most similar conditions. Every generated row is used at most once.
 
     Args:
-        asked: the requested conditions, shape (n_asked,).
+        asked: codes of the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: maximum number of batches, in addition to those that the requested rows would fill; the same limit
-            applies to the batches of each condition.
+        max_batches: maximum number of batches, in addition to n_asked / batch size. The limit applies separately to
+            batches with random conditions and to the batches of each condition.
         can_condition: whether the model accepts a condition as input of ``draw``.
         likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
     """
@@ -195,12 +193,7 @@ def record_fallbacks(
 ) -> None:
     """Record how many rows of each requested condition were generated with another condition.
 
-    Args:
-        asked: the requested conditions.
-        fell_back: which of the requested rows got a row with another label.
-        labels: names of the conditions.
-        rule: how the rows with another label were chosen.
-        context: receives the record.
+    ``fell_back`` marks these rows among the requested rows; ``rule`` says how they were chosen.
     """
     for k in np.unique(asked[fell_back]).tolist():
         context.fallback(labels[k], rows=int((fell_back & (asked == k)).sum()), rule=rule)

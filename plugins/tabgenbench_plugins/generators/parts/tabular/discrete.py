@@ -24,9 +24,8 @@ class DiscreteColumns:
     """The values of the discrete columns of the training rows.
 
     Attributes:
-        conditions: the conditions of the training rows.
-        has_condition: whether the table has condition columns; otherwise the condition is no discrete column.
-        features: the categories of each categorical feature that occur in training rows.
+        has_condition: whether the table has condition columns; if not, the condition is no discrete column.
+        features: for each categorical feature, its categories that occur in training rows.
     """
 
     conditions: TrainingConditions
@@ -48,7 +47,7 @@ class DiscreteColumns:
         return (*condition, *(len(values) for values in self.features.values()))
 
     def feature_codes(self, train: Table) -> Codes:
-        """Return the code of each category: its position among the categories of its feature, shape (N, Q)."""
+        """Return each category as its position among the categories of its feature, shape (N, Q)."""
         codes = np.empty((train.n_rows, len(self.features)), dtype=np.int64)
         for q, (name, values) in enumerate(self.features.items()):
             codes[:, q] = values.get_indexer(train.obs[name])
@@ -60,12 +59,15 @@ class DiscreteColumns:
         return np.hstack([condition, self.feature_codes(train)])
 
     def split(self, codes_NJ: Codes) -> tuple[Codes, Codes]:
-        """Split codes into condition codes (0 without conditions), shape (N,), and feature codes, shape (N, Q)."""
+        """Split codes into condition codes, shape (N,), and feature codes, shape (N, Q).
+
+        Without condition columns, all condition codes are 0.
+        """
         first = int(self.has_condition)
         return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
 
     def to_frame(self, codes_NQ: Codes) -> pd.DataFrame | None:
-        """Decode the categorical features; None for a table without categorical features."""
+        """Return the categorical features for given codes; None for a table without categorical features."""
         if not self.features:
             return None
         pairs = zip(self.features.items(), codes_NQ.T, strict=True)

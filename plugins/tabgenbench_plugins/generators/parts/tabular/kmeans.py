@@ -1,9 +1,9 @@
-"""One-dimensional k-means of many columns at once, for the initial clusters of Gaussian mixtures.
+"""One-dimensional k-means of many columns at once, to initialise Gaussian mixtures.
 
-Initial centres are drawn by k-means++ with several candidates each (Arthur & Vassilvitskii, "k-means++: the advantages
-of careful seeding", SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted
-values, so K - 1 boundaries define the clusters. The mean of a cluster is computed from differences of cumulative sums.
-An iteration takes O(K log N) time per column.
+Lloyd's iteration starts from centres drawn by k-means++ with several candidates for each centre (Arthur &
+Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007). In one dimension, a cluster is a range of the
+sorted values, and its mean is computed from differences of cumulative sums. An iteration takes O(K log N) time per
+column.
 
     N rows   C columns   K clusters
 """
@@ -26,13 +26,13 @@ TOLERANCE = 1e-4  # limit on the summed squared shift of a column's centres; col
 def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
     """Cluster each column and return Σ 1, Σ z and Σ z² over the rows of each cluster, shape (C, K, 3).
 
-    Clusters keep the order in which their initial centres were drawn, because a Dirichlet process depends on this
-    order. A column with fewer distinct values than clusters has empty clusters.
+    Clusters have the order in which k-means++ drew their centres, as in scikit-learn; the result of the Gaussian
+    mixture depends on this order. A column with fewer distinct values than clusters has empty clusters.
 
     Args:
         z_CN: columns of variance 1 or constant.
         n_clusters: K.
-        uniform_CKT: uniform random numbers, shape (C, K, number of trials); the first cluster uses only one.
+        uniform_CKT: uniform random numbers, shape (C, K, `n_trials`). The first cluster of a column uses only one.
     """
     sorted_CN = np.sort(z_CN, axis=1)
     centres_CK = _seeds(sorted_CN, n_clusters, uniform_CKT)
@@ -49,12 +49,16 @@ def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Float
 
 
 def n_trials(n_clusters: int) -> int:
-    """Return the number of candidates for each initial centre after the first."""
+    """Return the number of candidates for each initial centre; the first centre has only one."""
     return 2 + int(math.log(n_clusters))
 
 
 def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
-    """Choose initial centres, shape (C, K), each the best of candidates drawn in proportion to squared distance."""
+    """Choose initial centres by k-means++, shape (C, K).
+
+    Candidates are rows drawn with probability proportional to the squared distance to the nearest earlier centre. The
+    candidate that gives the smallest sum of squared distances is chosen.
+    """
     n_columns, n_rows = z_CN.shape
     every = np.arange(n_columns)
     centres_CK = np.empty((n_columns, n_clusters))
@@ -79,7 +83,7 @@ def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
 
 
 def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
-    """Run k-means on sorted values; cluster k of column c is the sorted rows edges[c, k] to edges[c, k + 1]."""
+    """Run k-means on sorted values; return the boundaries of the clusters, as `_edges` does."""
     edges = _edges(z_CN, centres_CK)
     running = np.arange(len(z_CN))
     for _ in range(MAX_ITERATIONS):
@@ -97,10 +101,9 @@ def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64
 
 
 def _edges(z_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
-    """Return the start of each cluster in the sorted rows, and the end of the last one, shape (C, K + 1).
+    """Return the start of each cluster in the sorted rows, and the number of rows, shape (C, K + 1).
 
-    A row half-way between two centres belongs to the cluster with the lower centre. The boundaries between all clusters
-    are found together, by bisection.
+    A row half-way between two centres belongs to the lower centre. All boundaries are found together, by bisection.
     """
     n_columns, n_rows = z_CN.shape
     middle = (centres_CK[:, 1:] + centres_CK[:, :-1]) / 2

@@ -1,7 +1,8 @@
 """Positions of the columns in an encoded row.
 
-Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. A continuous value becomes a scalar
-within its mode and the mode's one-hot; a discrete value becomes its one-hot:
+Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. A continuous value is encoded as a
+scalar, its position within a mode, followed by the one-hot code of the mode. A discrete value is encoded as a one-hot
+code:
 
     [scalar | modes]  [scalar | modes]  ...  [categories]  [categories]  ...
      C continuous columns, in order           discrete columns, in order
@@ -71,7 +72,7 @@ class Layout:
 
     @cached_property
     def block_sizes(self) -> Positions:
-        """Entries of each one-hot block, shape (B,): the C blocks of modes, then the blocks of discrete columns."""
+        """Number of entries of each one-hot block, shape (B,)."""
         return np.array([*self.n_modes, *self.n_categories], dtype=np.int64)
 
     @cached_property
@@ -87,7 +88,7 @@ class Layout:
 
     @cached_property
     def block_of(self) -> Positions:
-        """Block number of each entry that `one_hot_index` names, shape (D - C,), ascending."""
+        """Number of the block of each entry in `one_hot_index`, shape (D - C,), ascending."""
         return np.repeat(np.arange(self.n_blocks, dtype=np.int64), self.block_sizes)
 
     @cached_property

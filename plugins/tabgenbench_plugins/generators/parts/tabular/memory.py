@@ -1,4 +1,4 @@
-"""Check whether a training fits into the memory of the device."""
+"""Check whether training fits into the memory of the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["device_bytes", "n_parameters", "require_memory"]
 
 
 def device_bytes(device: str) -> int:
-    """Return the memory of a device in bytes; for the CPU, the memory of the machine or of its container."""
+    """Return the memory of a device in bytes; for the CPU, the memory of the machine or container."""
     if device == "cpu":
         return machine_memory()
     import torch
@@ -20,19 +20,13 @@ def device_bytes(device: str) -> int:
 
 
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
-    """Raise `Unsupported` if a training does not fit into the memory of a device.
+    """Raise `Unsupported` if training does not fit into the total memory of a device.
 
-    The check uses the total memory, not the free memory: other processes may free memory later, but a declined training
-    is not tried again.
-
-    Args:
-        name: name of the generator.
-        needed: number of bytes.
-        device: the device.
-        purpose: end of the message, such as ``at least, for 15,000 columns``.
+    The free memory is not checked, because it may grow when other processes end. ``purpose`` says in the message what
+    needs the memory, such as ``for 900 rows of 15,000 columns``.
 
     Raises:
-        Unsupported: the device has less memory; the message gives both numbers in bytes.
+        Unsupported: the device has less memory.
     """
     there = device_bytes(device)
     if needed > there:

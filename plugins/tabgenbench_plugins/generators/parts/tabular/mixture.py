@@ -1,22 +1,22 @@
-"""Variational Gaussian mixtures of all continuous columns, fitted together in batched operations.
+"""Variational Gaussian mixtures of single columns, fitted to all continuous columns together.
 
 The model of a column x is a Dirichlet-process mixture of K Gaussians in one dimension with the priors below, fitted by
 variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006, section 10.2; Blei & Jordan,
 "Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
-`sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
-rule and kind of initialisation. Only the random draws of the initialisation differ, so single columns may converge to
-other optima, but the likelihoods agree with those of scikit-learn.
+`sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants and
+stopping rule, and also initialised by k-means. Only the random numbers of the initialisation differ. Therefore the fit
+of a column may reach another optimum than in scikit-learn, but with a similar likelihood.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
     10^-6 is added to the variance inside each mode; the fit ends when the lower bound moves by less than 10^-3
 
-    N rows   C columns   K modes a column
+    N rows   C columns   K modes of a column
 
-Columns are standardised, so every step computes with numbers near 1. Standardising does not change the result, because
-the priors scale with the column. The unnormalised log probability of a row in a mode (its score) is quadratic in x, so
-all scores are one matrix product with [1, x, x²]. With responsibilities r, the update needs only the moments Σ r [1, x,
-x²]. The lower bound follows from these moments without another pass over the rows.
+Columns are standardised for numerical precision. Standardising does not change the result, because the priors scale
+with the column. The unnormalised log probability of a mode for a row (called score) is quadratic in x, so all scores
+are one matrix product with [1, x, x²]. With responsibilities r, the update and the lower bound need only the moments Σ
+r [1, x, x²].
 """
 
 from __future__ import annotations
@@ -55,10 +55,9 @@ class Modes:
         means: shape (C, K), float64, in the column's own units.
         stds: shape (C, K), float64, in the column's own units, above 0.
         weights: expected share of each mode, shape (C, K), rows sum to 1.
-        valid: whether the weight of a mode is above the threshold, shape (C, K); other modes are not used.
-        log_weights: the log weights of the modes in the responsibilities, shape (C, K), up to a constant per column. A
-            log weight is the variational expectation of ln weight plus a correction for the uncertain precision of the
-            mode.
+        valid: whether the weight of a mode is above a threshold, shape (C, K); other modes are not used.
+        log_weights: variational expectation of the log weight of each mode, plus a correction for the uncertain
+            precision of the mode, up to a constant per column, shape (C, K).
     """
 
     means: Floats
@@ -85,10 +84,10 @@ def fit_modes(
 
     Args:
         values_NC: finite values, at least two rows.
-        max_modes: K; at most the number of rows.
+        max_modes: largest number of modes; K is the smaller of this number and the number of rows.
         weight_threshold: modes with at most this weight are not valid.
-        seed: seed of the initialisation. Equal seeds give equal bytes.
-        start_NC: initial mode of each value, 0 to K - 1, instead of k-means; no random numbers are drawn then.
+        seed: seed of the initialisation. Equal seeds give identical results.
+        start_NC: initial mode of each value, 0 to K - 1, instead of a random initialisation by k-means.
 
     Raises:
         DataError: fewer than two rows, or a value that is not finite.
@@ -128,17 +127,17 @@ def fit_present_modes(
     weight_threshold: float = 0.005,
     seed: int,
 ) -> Modes:
-    """Fit the modes of every column without missing values.
+    """Fit a Gaussian mixture to the values of every column that are not missing.
 
-    Columns without missing values are fitted together; each column with missing values is fitted separately. A column
-    with fewer than two values that are not missing is fitted to all its entries.
+    Columns without missing values are fitted together, other columns one by one. A column with fewer than two values
+    that are not missing is fitted to all its entries.
 
     Args:
         values_NC: see `fit_modes`.
-        present_NC: which values are present.
-        max_modes: K; at most the number of rows. Columns with fewer present values have modes that are not valid.
-        weight_threshold: modes with at most this weight are not valid.
-        seed: seed of the initialisation. Equal seeds give equal bytes.
+        present_NC: which values are not missing.
+        max_modes: see `fit_modes`. If a column has fewer values than K, its last modes are not valid.
+        weight_threshold: see `fit_modes`.
+        seed: seed of the initialisation. Equal seeds give identical results.
     """
     n_present_C = present_NC.sum(axis=0)
     whole_C = (n_present_C == len(values_NC)) | (n_present_C < 2)
@@ -168,9 +167,9 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: rows in each mode, plus 1. The count is also the first parameter of the Beta posterior of the stick
-            fraction, the precision of the mean, and the degrees of freedom of the precision.
-        rest: second parameter of the Beta posterior of the stick fraction.
+        count: number of rows in each mode plus 1. This is also the first parameter of the Beta posterior of v, the
+            relative precision of the mode's mean, and the degrees of freedom of the mode's precision.
+        rest: second parameter of the Beta posterior of v.
         mean: posterior mean of each mode's mean.
         variance: inverse of the expected precision of each mode.
     """
@@ -182,7 +181,7 @@ class _Posterior:
 
     @classmethod
     def update(cls, moments_CK3: Floats, prior_variance_C1: Floats, regularisation_C1: Floats) -> _Posterior:
-        """Return the posterior given Σ r, Σ r z and Σ r z² of each mode; the prior of its mean is centred on 0."""
+        """Return the posterior given Σ r, Σ r z and Σ r z² of each mode; the prior mean of a mode's mean is 0."""
         s0, s1, s2 = (moments_CK3[..., i] for i in range(3))
         n = s0 + 10 * np.finfo(np.float64).eps
         after = np.cumsum(n[:, :0:-1], axis=1)[:, ::-1]
@@ -202,13 +201,13 @@ class _Posterior:
         return np.asarray(log_pi + 0.5 * (LOG_2 + digamma(self.count / 2) - np.log(self.count) - 1 / self.count))
 
     def weights(self) -> Floats:
-        """Return the expected weight of each mode, normalised to a sum of 1 in each column."""
+        """Return the expected weight of each mode; the weights of a column sum to 1."""
         weights = self.count / (self.count + self.rest)
         weights[:, 1:] *= np.cumprod(self.rest / (self.count + self.rest), axis=1)[:, :-1]
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def score_coefficients(self) -> Floats:
-        """Return the coefficients of 1, z and z² in each mode's score (ln responsibility, not yet normalised)."""
+        """Return the coefficients of 1, z and z² in the score of each mode."""
         constant = self.log_weights() - 0.5 * np.log(2 * math.pi * self.variance) - 0.5 * self.mean**2 / self.variance
         return np.stack([constant, self.mean / self.variance, -0.5 / self.variance], axis=-1)
 
@@ -220,7 +219,7 @@ class _Posterior:
 
 
 def _fit_chunk(z_CN: Floats, moments_CK3: Floats, regularisation_C1: Floats) -> _Posterior:
-    """Iterate until the lower bound of each column converges, starting from the moments of k-means clusters."""
+    """Iterate from the moments of initial clusters until the lower bound of each column converges."""
     n_columns, n_rows = z_CN.shape
     features = np.stack([np.ones_like(z_CN), z_CN, z_CN**2], axis=1)
     priors = (features[:, 2].sum(axis=1, keepdims=True) / (n_rows - 1), regularisation_C1)
@@ -251,7 +250,7 @@ def _labelled_moments(z_CN: Floats, label_CN: NDArray[np.int64], n_modes: int) -
 
 
 def _expect(coefficients_CK3: Floats, features_C3N: Floats, buffer_CKN: Floats) -> tuple[Floats, Floats]:
-    """Return Σ r [1, z, z²] of each mode, shape (C, K, 3), and Σ over rows of the log normaliser, shape (C,)."""
+    """Return Σ r [1, z, z²] of each mode, shape (C, K, 3), and the log normaliser summed over rows, shape (C,)."""
     r_CKN = np.matmul(coefficients_CK3, features_C3N, out=buffer_CKN)
     top_C1N = r_CKN.max(axis=1, keepdims=True)
     r_CKN -= top_C1N
@@ -263,6 +262,5 @@ def _expect(coefficients_CK3: Floats, features_C3N: Floats, buffer_CKN: Floats) 
 
 
 def _put(target: _Posterior, columns: NDArray[np.int64], source: _Posterior) -> None:
-    """Replace the posterior of some columns by a new one."""
     for name in ("count", "rest", "mean", "variance"):
         getattr(target, name)[columns] = getattr(source, name)

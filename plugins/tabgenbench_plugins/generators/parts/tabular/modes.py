@@ -1,11 +1,11 @@
-"""Encoding of a mixed table as scalars and one-hot codes, and the inverse, for all columns together.
+"""Encoding of a mixed table as scalars and one-hot codes, and decoding.
 
-Mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2, with
-the constants of the package `ctgan`. Encoding: a mode is drawn from the responsibilities of the value (10^-6 is added
-to that of each valid mode), and the scalar is (x - mean) / (4 std) of that mode, clipped to ±0.99. Decoding: the
-largest entry of the one-hot gives the mode, and the scalar is clipped to ±1.
+This is the mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019,
+section 4.2, with the constants of the package `ctgan`. To encode a value x, a valid mode is drawn with probability
+proportional to its responsibility plus 10^-6. The scalar is (x - mean) / (4 std) with mean and std of this mode,
+clipped to ±0.99. To decode, the largest entry of the one-hot block gives the mode, and the scalar is clipped to ±1.
 
-    N rows   C continuous columns   K discrete columns   M modes a column   D width of an encoded row
+    N rows   C continuous columns   K discrete columns   M modes of a column   D width of an encoded row
 """
 
 from __future__ import annotations
@@ -34,14 +34,8 @@ CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB fo
 class ModeTransformer:
     """Encodes and decodes rows.
 
-    A transformer is created by `fit`, or by `from_modes` from existing modes. With 10 modes, fitting and encoding need
-    about 5 MB in addition to inputs and outputs; for more than about 25,000 rows, they need 160 N and 210 N bytes.
-    Decoding needs 33 N C bytes.
-
-    Attributes:
-        modes: the modes of the continuous columns.
-        n_categories: number of values of each discrete column.
-        layout: where each column lies in an encoded row.
+    With 10 modes, fitting and encoding each need about 5 MB besides inputs and outputs. For more than about 25,000
+    rows, fitting needs 160 N bytes and encoding 210 N bytes. Decoding needs 33 N C bytes.
     """
 
     def __init__(self, modes: Modes, n_categories: Sequence[int] = ()) -> None:
@@ -53,12 +47,7 @@ class ModeTransformer:
 
     @classmethod
     def from_modes(cls, modes: Modes, n_categories: Sequence[int] = ()) -> ModeTransformer:
-        """Return a transformer with the given modes.
-
-        Args:
-            modes: the modes of the continuous columns.
-            n_categories: number of values of each discrete column.
-        """
+        """Return a transformer with the given modes of the continuous columns."""
         return cls(modes, n_categories)
 
     @classmethod
@@ -77,11 +66,11 @@ class ModeTransformer:
 
         Args:
             values_NC: continuous columns on the scale of the model; C may be 0.
-            codes_NK: discrete columns as codes from 0; K may be 0. They are only checked.
+            codes_NK: discrete columns as codes from 0; K may be 0. The codes are only checked.
             n_categories: number of values of each discrete column.
-            seed: seed of the initialisation. Equal seeds give equal bytes.
-            present_NC: the values that modes are fitted to; all by default.
-            max_modes: maximal number of modes of a column.
+            seed: seed of the initialisation. Equal seeds give identical results.
+            present_NC: which values the modes are fitted to; None for all.
+            max_modes: largest number of modes of a column.
             weight_threshold: modes with at most this weight are not used.
 
         Raises:
@@ -101,15 +90,10 @@ class ModeTransformer:
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
         """Encode values and codes as rows of scalars and one-hot codes, shape (N, D).
 
-        The mode of each value is drawn with one uniform random number, in the same order on every machine.
-
-        Args:
-            values_NC: continuous columns in the units of the fit.
-            codes_NK: discrete columns as codes from 0.
-            generator: draws the modes.
+        Each mode is drawn with one uniform random number; the order of these numbers is the same on every machine.
 
         Raises:
-            DataError: a shape that does not fit, a value that is not finite, or a code outside its range.
+            DataError: the shapes do not match the fit, a value is not finite, or a code is outside its range.
         """
         self._check(values_NC, codes_NK)
         n_rows, n_columns = values_NC.shape
@@ -138,13 +122,13 @@ class ModeTransformer:
         """Decode rows to continuous values, shape (N, C), and codes of discrete columns, shape (N, K).
 
         Args:
-            encoded_ND: encoded rows; a block may contain probabilities, of which the largest is taken.
-            sigmas_D: standard deviation of normal noise on each entry of a row, as learned by the package's TVAE; only
-                those of the scalars are used, and the noise is added before clipping.
-            generator: draws the noise.
+            encoded_ND: encoded rows; the entries of a block may be probabilities, the largest of which is used.
+            sigmas_D: standard deviations of normal noise that is added to the scalars before clipping, as in the
+                package's TVAE; entries for one-hot codes are ignored.
+            generator: random generator for the noise.
 
         Raises:
-            DataError: wrong width of the rows, or ``sigmas_D`` without a generator.
+            DataError: the rows have a wrong width, or ``sigmas_D`` is given without a generator.
         """
         if encoded_ND.ndim != 2 or encoded_ND.shape[1] != self.layout.width:
             raise DataError(
@@ -166,7 +150,7 @@ class ModeTransformer:
         return values_NC, np.ascontiguousarray(chosen_NB[:, n_columns:])
 
     def _draw_modes(self, x_CN: Floats, columns: slice, uniform_CN: Floats) -> Codes:
-        """Draw a mode for each value; return its number among the valid modes."""
+        """Draw a mode for each value; return the number of the mode among the valid modes."""
         modes = self.modes
         means, stds, log_weights = (a[columns, :, None] for a in (modes.means, modes.stds, modes.log_weights))
         p_CMN = (x_CN[:, None, :] - means) / stds
@@ -184,7 +168,6 @@ class ModeTransformer:
         return np.asarray(passed_CMN.sum(axis=1, dtype=np.int64))
 
     def _largest(self, encoded_ND: NDArray[np.float32] | Floats) -> Codes:
-        """Return the position of the largest entry in each one-hot block, shape (N, B)."""
         starts_B, sizes_B = self.layout.block_starts, self.layout.block_sizes
         best_NB = encoded_ND[:, starts_B]
         chosen_NB = np.zeros(best_NB.shape, dtype=np.int64)
@@ -197,7 +180,6 @@ class ModeTransformer:
         return chosen_NB
 
     def _check(self, values_NC: Values, codes_NK: Codes) -> None:
-        """Raise an error if the shapes or values of the input do not match the columns."""
         n_columns, n_discrete = self.layout.n_continuous, len(self.n_categories)
         if values_NC.ndim != 2 or codes_NK.shape != (len(values_NC), n_discrete) or values_NC.shape[1] != n_columns:
             raise DataError(
@@ -216,10 +198,8 @@ class ModeTransformer:
 
 
 def _valid_first(parameters_CM: Floats, valid_CM: NDArray[np.bool_]) -> Floats:
-    """Reorder the parameters of each column so that valid modes come first."""
     return np.take_along_axis(parameters_CM, np.argsort(~valid_CM, axis=1, kind="stable"), axis=1)
 
 
 def _set_ones(encoded_ND: NDArray[np.float32], position_BN: Codes) -> None:
-    """Set entry ``position_BN[b, n]`` of each row n to 1 for each block b."""
     encoded_ND[np.arange(len(encoded_ND)), position_BN] = 1.0

@@ -1,10 +1,10 @@
 """The networks of CTGAN and TVAE.
 
-Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5, in the form of the package
-`ctgan`. Noise and dropout masks are arguments: this module draws random numbers only for initial weights.
+The networks are those of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5,
+as in the package `ctgan`.
 
     N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
-    P packs of rows that the critic judges together
+    P packs (groups of rows that get one score from the critic)
 """
 
 from __future__ import annotations
@@ -30,11 +30,7 @@ SIGMA_RANGE = (0.01, 1.0)
 class RowGenerator(nn.Module):
     """CTGAN's generator: layers that concatenate relu(batch norm(linear)) and their input, then a linear layer.
 
-    Args:
-        n_in: Z + K, width of noise and condition.
-        hidden: H of each residual layer.
-        n_out: D.
-        generator: random generator for the initial weights.
+    The input has the width ``n_in`` = Z + K of noise and condition; the output has the width ``n_out`` = D.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, generator: torch.Generator) -> None:
@@ -49,7 +45,7 @@ class RowGenerator(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Return the logits of rows, shape (N, D).
 
-        Batch norm uses the statistics of the batch, also when sampling.
+        Batch norm uses the statistics of the batch, even when the generator samples.
         """
         for layer, norm in zip(self.linears, self.norms, strict=True):
             z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
@@ -70,24 +66,17 @@ class CriticLosses(NamedTuple):
 
 
 class Critic(nn.Module):
-    """CTGAN's critic, which gives one score to ``pac`` rows together.
+    """CTGAN's critic, which gives one score to a pack of ``pac`` rows.
 
-    Because nearly all computation of the critic is in its first layer, explicit formulas compute the gradients of this
-    layer. Autograd differentiates the other layers, ``tail``:
+    ``n_in`` is D + K, the width of a row and its condition. Nearly all computation of the critic is in its first layer,
+    so explicit formulas compute the gradients of this layer. Autograd differentiates the other layers (``tail``). W and
+    b are weights and bias of the first layer:
 
-    - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values a
-      Wx + (1 - a) Wx̃ + b (weights W, bias b). With this formula, neither the point itself nor another matrix product
-      is computed.
-    - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the first-layer
-      values. The leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The penalty is
-      differentiated w.r.t. g by hand; its gradient is c g with one factor c for each pack. In the product that gives
-      the gradient w.r.t. W, the penalty contributes the rows c h, paired with g.
-
-    Args:
-        n_in: D + K, width of a row and its condition.
-        hidden: H of each layer.
-        pac: number of rows in a pack.
-        generator: random generator for the initial weights.
+    - The penalty is computed at a point a x + (1 - a) x̃ between real rows x and generated rows x̃, with one a for each
+      pack. The first layer of this point is a Wx + (1 - a) Wx̃ + b, so no further matrix product is needed.
+    - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the output of
+      the first layer. The leaky ReLU is piecewise linear, so h does not change with W. The gradient of the penalty
+      w.r.t. g is c g, with one factor c for each pack, so the gradient w.r.t. W is the sum of c hᵀg over packs.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], pac: int, generator: torch.Generator) -> None:
@@ -97,13 +86,13 @@ class Critic(nn.Module):
         self.tail = nn.ModuleList(linear(a, b, generator) for a, b in pairwise((*hidden, 1)))
 
     def masks(self, n_packs: int, generator: torch.Generator) -> list[torch.Tensor]:
-        """Draw the dropout factors of each hidden layer, 0 or 2, shape (n_packs, H)."""
+        """Draw the dropout factors of each hidden layer, 0 or 2 with equal probability, shape (n_packs, H)."""
         widths = [layer.in_features for layer in self.tail if isinstance(layer, nn.Linear)]
         like = self.first.weight.new_empty
         return [like(n_packs, n).bernoulli_(1 - DROPOUT, generator=generator).div_(1 - DROPOUT) for n in widths]
 
     def packs(self, rows: torch.Tensor) -> torch.Tensor:
-        """Join each ``pac`` consecutive rows to one input of the critic, shape (N / pac, pac * (D + K)), a view."""
+        """Join every ``pac`` consecutive rows to one input of the critic, a view of shape (N / pac, pac * (D + K))."""
         return rows.view(-1, self.width)
 
     def score(self, first_PH: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -116,14 +105,15 @@ class Critic(nn.Module):
     def losses_and_gradients(
         self, rows: torch.Tensor, mix_P1: torch.Tensor, masks: Sequence[torch.Tensor], weight: float
     ) -> CriticLosses:
-        """Compute loss and penalty, and set the gradients of the critic's parameters.
+        """Compute the two losses, and set the gradients of the critic's parameters.
 
         Args:
-            rows: N real rows and N generated rows, each with its condition, and space for N more rows, which is
-                overwritten, shape (3N, D + K). The gradient w.r.t. W is then one product.
-            mix_P1: share of the real rows in the point of each pack where the penalty is computed, shape (P, 1).
-            masks: dropout of each hidden layer for real, generated and mixed packs, shape (3P, H).
-            weight: weight of the penalty, 10 in the paper.
+            rows: N real rows, N generated rows, and space for N more rows, which is overwritten, shape (3N, D + K).
+                Each row includes its condition. Because all rows lie in one array, one product gives the gradient
+                w.r.t. W.
+            mix_P1: a, the weight of the real rows in the point where the penalty is computed, shape (P, 1).
+            masks: dropout factors of each hidden layer for real, generated and mixed packs, shape (3P, H).
+            weight: of the penalty, 10 in the paper.
         """
         x = self.packs(rows)
         n = len(mix_P1)
@@ -159,11 +149,9 @@ class Critic(nn.Module):
     def loss_and_input_gradient(
         self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the generator's loss, minus the mean score of generated rows, and its gradient w.r.t. the rows.
+        """Return the generator's loss, minus the mean score of generated rows, and its gradient w.r.t. these rows.
 
-        Args:
-            rows: generated rows with their conditions, shape (N, D + K).
-            masks: dropout of each hidden layer, shape (N / pac, H).
+        The rows include their conditions, shape (N, D + K). ``masks`` are dropout factors, each of shape (N / pac, H).
         """
         with torch.no_grad():
             first = torch.addmm(self.first.bias, self.packs(rows), self.first.weight.T)
@@ -175,14 +163,7 @@ class Critic(nn.Module):
 
 
 class Encoder(nn.Module):
-    """TVAE's encoder.
-
-    Args:
-        n_in: D.
-        hidden: H of each layer.
-        n_latent: Z.
-        generator: random generator for the initial weights.
-    """
+    """TVAE's encoder, which maps rows of width ``n_in`` = D to the posterior of Z latents."""
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_latent: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -196,15 +177,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """TVAE's decoder, with a learned standard deviation for each scalar.
-
-    Args:
-        n_latent: Z.
-        hidden: H of each layer.
-        n_out: D.
-        n_scalars: C.
-        generator: random generator for the initial weights.
-    """
+    """TVAE's decoder of Z latents, with a learned standard deviation for each scalar."""
 
     def __init__(
         self, n_latent: int, hidden: Sequence[int], *, n_out: int, n_scalars: int, generator: torch.Generator

@@ -1,4 +1,4 @@
-"""The package `ctgan` for comparison: unchanged models, with seeded random numbers and in a single process."""
+"""The unchanged models of the package `ctgan`, run with seeded random numbers and in a single process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OnEpoch = Callable[[pd.DataFrame], None]
 
 
 def package_kind(name: str) -> Any:
-    """Import the class of a model from the package `ctgan`.
+    """Import a class of the package `ctgan` by its name.
 
     Raises:
         PluginError: the package is not installed.
@@ -38,7 +38,7 @@ def package_kind(name: str) -> Any:
 
 
 class _ReportsLosses:
-    """Reports the losses of each epoch; the package assigns all losses to ``loss_values`` after every epoch."""
+    """Calls ``on_epoch`` when the package assigns ``loss_values``, which it does after every epoch."""
 
     on_epoch: OnEpoch
 
@@ -56,11 +56,8 @@ class _ReportsLosses:
 class PackageModel:
     """A model of the package `ctgan`, fitted on continuous and discrete columns.
 
-    Args:
-        kind: ``ctgan.CTGAN`` or ``ctgan.TVAE``.
-        device: device of the model.
-        on_epoch: called with the package's frame of losses after each epoch.
-        options: options of the model.
+    ``kind`` is ``ctgan.CTGAN`` or ``ctgan.TVAE``. After each epoch, ``on_epoch`` is called with the package's table of
+    losses.
     """
 
     def __init__(self, kind: type, *, device: str, on_epoch: OnEpoch, **options: Any) -> None:
@@ -72,13 +69,13 @@ class PackageModel:
     def fit(
         self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, codes_NQ: NDArray[np.int64], *, seed: int
     ) -> None:
-        """Train the model.
+        """Train the model; the global random states of NumPy and torch are seeded, and restored afterwards.
 
         Args:
             values_NC: continuous columns.
             labels_N: the condition, which becomes the first discrete column, or None.
             codes_NQ: the other discrete columns as codes; Q may be 0.
-            seed: seed of NumPy and torch; their previous states are restored.
+            seed: seed of the random states.
         """
         frame = pd.DataFrame(values_NC.astype(np.float64), columns=[str(j) for j in range(values_NC.shape[1])])
         self._values = sorted(set(labels_N)) if labels_N is not None else []
@@ -92,12 +89,12 @@ class PackageModel:
             self._model.fit(frame, [CONDITION] * (labels_N is not None) + self._features)
 
     def start_sampling(self, seed: int) -> None:
-        """Seed the random numbers of the following samples."""
+        """Set the seed of the following samples."""
         self._model.set_random_state(seed % 2**32)
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows, either with random conditions or with one value of the condition made more likely.
+        """Sample a batch of rows with random conditions, or with one condition made more likely.
 
         A row contains the values of continuous columns, then the codes of all discrete columns except the condition.
         """
@@ -112,7 +109,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed the GPU's random numbers; the package does neither."""
+        """Run the package's transform in this process, and seed the random numbers of the GPU."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

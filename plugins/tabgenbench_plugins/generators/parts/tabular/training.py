@@ -1,8 +1,8 @@
-"""Training of CTGAN and TVAE, in which the CPU does not wait for the device within an epoch.
+"""Training of CTGAN and TVAE.
 
-All random numbers of a step, including indices, are drawn on the device. Losses are summed on the device and read once
-per epoch. Settings that are not options have the values of the package `ctgan`: Adam's betas, penalty weight 10, TVAE's
-learning rate 10⁻³.
+To save time, the CPU does not wait for the device within an epoch: random numbers are drawn on the device, and losses
+are summed there and read once per epoch. Adam's betas, the penalty weight 10, and TVAE's learning rate 10⁻³ are
+constants of the package `ctgan`.
 
     N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
 """
@@ -36,14 +36,7 @@ TVAE_LEARNING_RATE = 1e-3
 
 @dataclass(eq=False)
 class ConditionalRows:
-    """Generated rows of CTGAN.
-
-    Attributes:
-        generator: the network.
-        blocks: the order of the rearranged entries.
-        n_latent: Z.
-        n_codes: K, 0 for a table without discrete columns.
-    """
+    """Generates rows of CTGAN for requested values of discrete columns; K may be 0."""
 
     generator: RowGenerator
     blocks: Blocks
@@ -80,9 +73,7 @@ class AdversarialTraining:
     """CTGAN's generator and critic, and their optimisation steps.
 
     Attributes:
-        generated: generates rows.
-        critic: the critic.
-        real: real rows with rearranged entries, shape (n_rows, D).
+        real: rearranged real rows, shape (n_rows, D).
         conditions: draws values of discrete columns, and real rows with these values.
         draws: random generator on the device.
         batch: N, a multiple of the critic's ``pac``.
@@ -100,7 +91,7 @@ class AdversarialTraining:
         self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1] + self.generated.n_codes)
 
     def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
-        """Create Adam for the generator and the critic; each argument contains one value per network, in this order."""
+        """Create the Adam optimisers; both arguments contain a value for the generator, then for the critic."""
         networks = (self.generated.generator, self.critic)
         self.generator_adam, self.critic_adam = (
             torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
@@ -108,9 +99,9 @@ class AdversarialTraining:
         )
 
     def epoch(self, critic_steps: int) -> torch.Tensor:
-        """Train ``n_rows // N`` steps, at least one.
+        """Train for an epoch; return the means of generator loss, critic loss and penalty, shape (3,).
 
-        Return mean generator loss, critic loss and penalty, shape (3,).
+        An epoch has ``n_rows // N`` steps, at least one.
         """
         steps = max(len(self.real) // self.batch, 1)
         values = self.conditions.values(steps * (critic_steps + 1), self.batch)
@@ -132,8 +123,8 @@ class AdversarialTraining:
 
         Args:
             values_N: the requested values of the generated rows.
-            real_values_N: the values of ``values_N`` in another order.
-            real_rows_N: positions of real rows with those values.
+            real_values_N: the same values in another order.
+            real_rows_N: positions of real rows with the values ``real_values_N``.
         """
         n, n_packs, width = self.batch, self.batch // self.critic.pac, self.generated.blocks.width
         self.generated(values_N, self.draws, out=self._rows[n : 2 * n])
@@ -146,7 +137,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Train the generator for one step on rows for the requested values; return the loss."""
+        """Train the generator for one step on rows for the requested values; return its loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -159,11 +150,8 @@ class AdversarialTraining:
     ) -> torch.Tensor:
         """Compute the gradients of the generator's parameters, and return its loss.
 
-        Args:
-            logits_ND: output of the generator.
-            fake: the rows that `ConditionalRows.activate` returns for the logits.
-            values_N: the requested values.
-            masks: dropout of the critic's hidden layers, shape (N / pac, H).
+        ``fake`` are the rows that `ConditionalRows.activate` returns for the logits and the requested values. ``masks``
+        are dropout factors of the critic, each of shape (N / pac, H).
         """
         blocks = self.generated.blocks
         loss, gradient = self.critic.loss_and_input_gradient(fake, masks)
@@ -182,14 +170,12 @@ class AutoencoderTraining:
     """TVAE's encoder and decoder, and their optimisation step.
 
     Attributes:
-        encoder: returns mean and log variance of the posterior.
-        decoder: returns the decoder's output for latents.
         blocks: the order of the rearranged entries.
-        rows: real rows with rearranged entries, shape (n_rows, D).
+        rows: rearranged real rows, shape (n_rows, D).
         draws: random generator on the device.
-        batch: rows of a step; the last batch of an epoch may have fewer.
+        batch: rows of a step; the last step of an epoch may have fewer.
         n_latent: Z.
-        loss_factor: weight of the reconstruction.
+        loss_factor: weight of the reconstruction term.
     """
 
     encoder: Encoder
@@ -207,7 +193,7 @@ class AutoencoderTraining:
         self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
 
     def epoch(self) -> torch.Tensor:
-        """Train one step per batch of shuffled rows; return mean reconstruction and KL terms over rows, shape (2,)."""
+        """Train one step per batch of shuffled rows; return the mean reconstruction and KL terms, shape (2,)."""
         order = torch.randperm(len(self.rows), generator=self.draws, device=self.rows.device)
         sums = self.rows.new_zeros(2)
         for start in range(0, len(order), self.batch):
@@ -217,7 +203,7 @@ class AutoencoderTraining:
         return sums / len(order)
 
     def step(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Train both networks for one step; return mean reconstruction and KL terms over rows, shape (2,)."""
+        """Train both networks for one step; return the mean reconstruction and KL terms, shape (2,)."""
         losses = self.losses_and_gradients(x_ND, noise_NZ)
         self.adam.step()
         with torch.no_grad():
@@ -225,10 +211,7 @@ class AutoencoderTraining:
         return losses
 
     def losses_and_gradients(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Compute the gradients of the negative evidence lower bound.
-
-        Return reconstruction and KL terms, shape (2,).
-        """
+        """Compute the gradients of -ELBO; return the mean reconstruction and KL terms, shape (2,)."""
         mu_NZ, logvar_NZ = self.encoder(x_ND)
         kl = -0.5 * (1 + logvar_NZ - mu_NZ.square() - logvar_NZ.exp()).sum() / len(x_ND)
         output_ND = self.decoder(mu_NZ + noise_NZ * (0.5 * logvar_NZ).exp())
@@ -243,7 +226,7 @@ class AutoencoderTraining:
 
 
 def report_losses(context: FitContext, epoch: int, of: int, losses: torch.Tensor, *, names: Sequence[str]) -> None:
-    """Read and report the losses of an epoch; this is the only place where the CPU waits for the device.
+    """Read the losses of an epoch from the device, and report them.
 
     Raises:
         ConfigError: a loss is not finite.
