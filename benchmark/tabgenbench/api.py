@@ -1,4 +1,4 @@
-"""Functions `benchmark`, `score` and `export`, the Python versions of the commands with these names."""
+"""Functions `benchmark`, `score` and `export`, which do the work of the commands ``run``, ``score`` and ``export``."""
 
 from __future__ import annotations
 
@@ -84,24 +84,24 @@ def benchmark(  # house: a parameter each and its description; the body has fort
 ) -> Board:
     """Train generators on shared splits of datasets, score their samples, and return the board (leaderboard).
 
-    The function does the work of ``tabgenbench run``. Results that are already in the store are not computed again. If
-    training or scoring of a generator fails, no error is raised; the board lists the failure.
+    Results that are already in the store are not computed again. If training or scoring of a generator fails, no error
+    is raised; the board lists the failure.
 
     Args:
         datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, a class or an instance
             of `DatasetSource`; a list of these, or a dict that maps names to data or paths.
         generators: a name such as ``"cvae:epochs=30"``, a class or an instance of `Generator`; or a list of these.
         metrics: like ``generators``; by default those of ``suite``, else every registered metric.
-        suite: name or path of a suite (datasets, generators, metrics and settings of a run); other arguments replace
-            the lists and numbers of the suite.
+        suite: name or path of a suite, a file that defines a run; each other argument replaces the value in the suite.
         name: name under which the run is stored; by default the name of ``suite``, else ``python``.
         splits: number of splits; by default the number in ``suite``, else 3.
         seeds: number of seeds within each split; by default the number in ``suite``, else 1.
         first_seed: the first seed; by default the first seed in ``suite``, else 0.
-        draws: number of synthetic tables per trained model; by default the number in ``suite``, else 5.
+        draws: number of synthetic tables that each trained model samples; by default the number in ``suite``, else 5.
         split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
-        conditions: columns that the generator gets for sampling; by default columns with a usual name such as
-            ``label``. This and the next eight arguments apply to DataFrames, AnnData objects and paths.
+        conditions: columns whose values a generator gets for sampling; by default columns with a usual name such as
+            ``label``. The arguments from ``conditions`` to ``per_10k`` apply only to DataFrames, AnnData objects and
+            paths.
         group: column of the donor; all rows of a donor are on the same side of a split.
         batch: column of the technical source of a row, such as a laboratory.
         ignore: columns to exclude.
@@ -109,19 +109,20 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         scale: scale of the values: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
         log2p1: whether to take log2(x + 1) before standardisation.
         layer: layer of an AnnData object or h5ad file to read, such as ``counts``; by default ``X``.
-        per_10k: whether features are counts, such as counts of single cells, which metrics use as log1p(counts per
+        per_10k: whether features are counts, such as counts of biological cells; metrics then use log1p(counts per
             10,000).
-        store: folder for splits, synthetic tables and records; by default a temporary folder that is removed with the
-            board.
+        store: folder for splits, synthetic tables and results; by default a temporary folder, which is deleted when the
+            returned board is deleted.
         data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
         executor: engine that runs the trainings: ``local`` (processes on this machine) or another registered engine.
-        workers: number of trainings that run at the same time; by default as for ``tabgenbench run``.
+        workers: number of trainings that run at the same time; by default, ``local`` runs one per core (at most 8), or
+            one per slot of a GPU.
         slots_per_gpu: number of trainings that share a GPU.
-        threads: threads per training; results with another number of threads are not reused; by default as for
-            ``tabgenbench run``.
+        threads: threads per training; by default, ``local`` divides the cores by ``workers``. Results with another
+            number of threads are not reused.
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
-        memory: memory limit of a training, in GiB; by default as for ``tabgenbench run``.
+        memory: memory limit of a training, in GiB; by default 90 % of the memory of the machine or container.
         retry_failed: whether to repeat trainings and metrics that failed before.
         keep_models: whether to keep trained models in the store, for `export`; by default models of at most 64 MiB.
 
@@ -181,20 +182,20 @@ def score(
 ) -> pd.DataFrame:
     """Score synthetic rows from other programs with the metrics of TabGenBench, in the current process.
 
-    If several tables or ``out`` are given, the tables are ranked together with controls: simple generators, such as
-    shuffled training rows. Tables need the same features, with rows and columns in any order.
+    If several tables or ``out`` are given, the tables are ranked together with controls (simple generators, such as one
+    that shuffles training rows). Tables need the same features, with rows and columns in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: synthetic rows, with the conditions of the rows of ``test``; to rank several tables, a dict of tables
-            by name, a list of paths, or a folder of files.
+        synthetic: synthetic rows, which have the conditions of the rows of ``test``. To rank several tables, pass a
+            dict of tables by name, a list of paths, or a folder of files.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
             registered metric.
         log2p1: whether to take log2(x + 1) before standardisation by the training rows.
-        seed: seed of random metrics and controls.
+        seed: seed of the controls and of metrics that use random numbers.
         out: folder for a board in all formats.
 
     Returns:
@@ -247,30 +248,29 @@ def export(
     timeout: float | None = None,
     memory: float | None = None,
 ) -> pd.DataFrame:
-    """Return a synthetic table of a run, with the columns and types of the file that the dataset was read from.
+    """Return a synthetic table of a run, with the columns and types of the file of the dataset.
 
-    The function does the work of ``tabgenbench export``. A cell is one training of a generator: one dataset, split and
-    seed.
+    A cell is one training of a generator on one split of a dataset with one seed.
 
     Args:
         store: folder of the store; it is only read.
         generator: label such as ``"cvae:epochs=30"``, class or instance of the generator; may be omitted if the store
             has only one.
         dataset: name or path of the dataset; may be omitted if the store has only one.
-        cell: key (hash) of the cell, the first characters of the key, or the title of the cell; replaces generator and
-            dataset.
-        split: split of the cell; by default the first.
-        seed: seed of the cell; by default the first.
-        rows: number of new rows to sample; if no model is stored, the generator is trained again. By default, a stored
-            draw (synthetic table) is returned.
-        draw: number of the stored draw; with ``rows``, another number gives other rows.
-        conditions: a value for condition columns, the same in all new rows, such as ``{"status": "normal"}``.
+        cell: key (hash) or title of the cell, or the first characters of the key; if it is given, ``generator``,
+            ``dataset``, ``split`` and ``seed`` must not be given.
+        split: split of the cell; by default the lowest.
+        seed: seed of the cell; by default the lowest.
+        rows: number of new rows to sample; if the store lacks the model, the generator is trained again. By default, a
+            stored synthetic table is returned.
+        draw: index of the stored synthetic table; for new rows, a seed.
+        conditions: values of condition columns in all new rows, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to write as well.
         overwrite: whether an existing file is replaced.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the cell.
         executor: engine that runs the sampling, such as ``local``.
         timeout: time limit of training and of sampling, in seconds; by default none.
-        memory: memory limit, in GiB; by default as for ``tabgenbench run``.
+        memory: memory limit, in GiB; by default 90 % of the memory of the machine or container.
 
     Raises:
         TabGenBenchError: no cell matches the arguments, the file cannot be written, or the generator failed.
@@ -319,10 +319,6 @@ def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:
-    """Return the opened datasets; ``given`` has one of the forms that `benchmark` accepts.
-
-    The options in ``said``, such as column roles, apply only to data in memory and to files.
-    """
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
@@ -375,10 +371,6 @@ def _open(
 
 @contextlib.contextmanager
 def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
-    """Yield the folder for results (the store), and whether the folder is temporary.
-
-    If the ``with`` block raises an error, a temporary folder is removed.
-    """
     if given is not None:
         yield Path(given).expanduser(), False
         return
@@ -391,10 +383,7 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the reason of the first failure if no training of the run has a score.
-
-    If a plugin raised an exception, a note of the error contains the traceback.
-    """
+    """Raise an error with the reason of the first failure if no training of the run has a score."""
     found = [*run.problems, *run.skipped]
     without = {(problem.cell, problem.metric) for problem in found}
     for cell in run.plan.cells:

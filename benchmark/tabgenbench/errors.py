@@ -9,7 +9,7 @@ command line prints the message without a traceback and exits with status 2.
     ├── StoreError         a folder of results (store) cannot be read or written
     ├── DeviceError        a device is not available
     ├── PluginError        a plugin violates the rules (contract) for its kind
-    └── Unsupported        a plugin does not support a table; the status is skipped, not failed
+    └── Unsupported        a plugin does not support a table, so its training or metric is skipped
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def cell_title(label: str, dataset: str, split: int, seed: int, fold: int | None
 
 
 def place_text(split: int, fold: int | None) -> str:
-    """Return the name of a split, with the number of the fold if the split has folds.
+    """Return the name of a split, with the number of the fold if the split has several folds.
 
     >>> place_text(2, None), place_text(2, 0)
     ('split 2', 'split 2, fold 0')
@@ -146,7 +146,7 @@ def shortened(names: Iterable[str], most: int) -> dict[str, str]:
 
 
 def end_cut(text: str, most: int) -> str:
-    """Return a text unchanged, or cut it to ``most`` characters that end with an ellipsis."""
+    """Return a text of at most ``most`` characters; an ellipsis marks that the text was cut."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 

@@ -135,7 +135,7 @@ class Phase(_Record):
 
 
 class Fallback(_Record):
-    """Number of synthetic rows of a condition that a generator sampled by a fallback rule, and this rule."""
+    """A substitute rule by which a generator sampled rows of a condition, and the number of these rows."""
 
     condition: str
     rows: int = Field(description="number of rows, summed over draws")
@@ -213,11 +213,11 @@ class ScoreSpec(_Record):
         question: the question, such as ``privacy``, that the score helps to answer. Summaries leave out scores without
             a question.
         floor: name of the control (a simple reference generator) whose score is a typical bad value, or empty. Boards
-            rescale scores so that the floor is 0 and the ceiling is 1.
+            rescale scores so that this value becomes 0 and the value of the ceiling becomes 1.
         ceiling: name of the control whose score is a typical good value, or empty. If it is empty, the ceiling is 1 for
             scores with ``direction`` higher, ``high`` 1 and ``low`` 0 or None. Other scores are not rescaled.
         detects: names of the planted failures (controls with a deliberate fault) that the score must detect.
-        misses: names of the planted failures that the score does not detect, as is known.
+        misses: names of the planted failures that the score is known not to detect.
         citation: publication of the score.
         ranked: whether boards mark the best generator. False if the score varies too much between trainings for such a
             comparison.

@@ -1,10 +1,10 @@
-"""The model of the dataset ``simulated-cells`` and of the control ``truth-cells``.
+"""The model of the dataset ``simulated-cells``, from which the generator ``truth-cells`` samples new rows.
 
 A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with treatment), and a donor d.
 The count x_g of gene g is drawn as follows:
 
-    z_inv ~ N(mu_k + c delta_k, s_kc^2)       5 invariant latents: biology
-    z_spur ~ N(m_d, t_d^2)                    2 spurious latents: donor
+    z_inv ~ N(mu_k + c delta_k, s_kc^2)       5 invariant latents, for biology
+    z_spur ~ N(m_d, t_d^2)                    2 spurious latents, for the donor
     h = z_inv + 0.5 tanh(z_inv A)
     f = softmax(b + h W_i + z_spur W_s)
     log L ~ N(log 900 + l_k + l_d, 0.35^2)
@@ -178,7 +178,7 @@ class CellsModel:
     def with_latents(
         self, kind: Ints, condition: Ints, strength: Floats, donor: Ints, rng: np.random.Generator
     ) -> Cells:
-        """Draw the latents of cells whose type, condition and donor are given."""
+        """Return cells with the given types, conditions and donors, and with new random latents."""
         n, share = len(kind), strength[:, None]
         spread = (1.0 - share) * self.spread_CKI[0, kind] + share * self.spread_CKI[condition, kind]
         centre = self.mean_KI[kind] + share * self.shift_CKI[condition, kind]
@@ -193,7 +193,8 @@ class CellsModel:
         return sparse.vstack([empty, *blocks], format="csr")
 
     def _block(self, cells: Cells, rows: slice, rng: np.random.Generator) -> Any:
-        """Draw counts of some rows, without matrix products, whose rounding depends on the number of threads."""
+        # Sums of outer products replace matrix products, because the rounding of matrix products depends on the number
+        # of threads.
         z, kind, donor = cells.invariant[rows], cells.kind[rows], cells.donor[rows]
         h = z + 0.5 * np.tanh(sum(_outer(z, self.mixing_II)))
         eta = np.broadcast_to(self.base_G, (len(z), len(self.base_G))).copy()
@@ -223,7 +224,7 @@ def _shift(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
-    """Draw one column index per row, with the probabilities in the row, shape (n_rows,)."""
+    """Draw an index from each row of probabilities, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
     chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
     chosen[chosen == probabilities.shape[1]] -= 1  # rounding

@@ -76,7 +76,7 @@ class Patients:
 
     Attributes:
         values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
-        categories: the categorical features, including the companion columns that mark gaps, one row per patient.
+        categories: the categorical features, including the columns that mark missing values, one row per patient.
         missing: mask of the values that will be missing, shape (n_rows, n_features).
     """
 
@@ -142,7 +142,6 @@ def _draw_person(ward: Ints, rng: np.random.Generator) -> tuple[dict[str, Floats
 def _draw_stay(
     ward: Ints, numbers: dict[str, Floats], codes: dict[str, Ints], rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Draw the dates of each patient's stay, in days since the origin, and its cost."""
     n, a, diabetic = len(ward), numbers["age"] - 55, codes["diabetic"]
     season = 1 + 0.4 * np.cos(2 * np.pi * np.arange(730) / 365)
     admitted = rng.choice(len(season), n, p=season / season.sum()).astype(np.float64)
@@ -182,7 +181,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _choose(logits: list[Floats], rng: np.random.Generator) -> Ints:
-    """Draw one category per row from logits: the one with the largest sum of logit and Gumbel noise."""
+    """Draw one category per row: the category with the largest sum of logit and Gumbel noise."""
     noisy = np.column_stack(logits)
     best: Ints = np.argmax(noisy + rng.gumbel(size=noisy.shape), axis=1)
     return best

@@ -1,7 +1,7 @@
-"""Pinned files (files with a known hash): paths, verification and download.
+"""Download and verification of pinned files, which are files with a known hash.
 
-A file is pinned by its git blob SHA-1, the hash that git computes of a file's content. A commit of a public repository
-determines the hash, and thus every byte, of each of its files.
+The hash is the git blob SHA-1, which git computes of a file's content. A commit of a public repository therefore
+determines every byte of its files.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def file_status(file: PinnedFile, root: Path) -> FileStatus:
-    """Return ``ok`` if the file has the pinned hash, else ``missing``, or ``wrong`` with a reason."""
+    """Return the status of a file: ``ok`` if it has the pinned hash, ``missing``, or ``wrong`` with a reason."""
     path = root / file.path
     try:
         got = _blob_of_file(path)
@@ -96,7 +96,7 @@ def file_status(file: PinnedFile, root: Path) -> FileStatus:
 def read_pinned(path: Path, blob: str, fix: str) -> bytes:
     """Return a file's bytes after verifying that their git blob SHA-1 is ``blob``.
 
-    ``fix`` is advice for a missing or wrong file, which ends the error message.
+    The error message ends with ``fix``, which is advice for a missing or wrong file.
 
     Raises:
         DataError: the file cannot be read, or its hash differs from the pinned hash; the message states both hashes.
@@ -113,14 +113,14 @@ def read_pinned(path: Path, blob: str, fix: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Downloader:
-    """Downloads pinned files over several connections; interrupted downloads resume.
+    """Downloads pinned files over several connections.
 
-    A download is written to ``<name>.part``, verified and then renamed.
+    A download is written to ``<name>.part``, verified and then renamed. An interrupted download resumes.
 
     Attributes:
         connections: number of parallel downloads.
         attempts: maximum number of attempts for each file.
-        backoff: seconds before the second attempt; doubled for each further attempt, at most 30.
+        backoff: seconds before the second attempt. The pause doubles with each further attempt, up to 30 s.
         timeout: seconds without data after which an attempt fails.
     """
 
@@ -132,8 +132,8 @@ class Downloader:
     def fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
         """Download every file that is missing or has a wrong hash.
 
-        The folder ``root`` is created if missing. ``on_progress`` is called from one thread at a time, and not for
-        files that are already correct.
+        If a download is needed, a missing folder ``root`` is created. ``on_progress`` is called from one thread at a
+        time, and only for downloaded files.
 
         Returns:
             The status of every file, in the order of ``files``; the status of a failed download contains the reason.

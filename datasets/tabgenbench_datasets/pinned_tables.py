@@ -1,4 +1,4 @@
-"""Public CSV tables that are downloaded from a pinned commit and verified by their git blob hash.
+"""Public CSV tables that are downloaded from a fixed commit of a git repository and verified by their git hash.
 
 The file ``cards/<name>.toml`` describes a table. The file ``cards/pinned_tables.toml`` contains the commit and hash of
 each table and the roles of its columns (condition, target). Tables are stored as ``tabular/<file>.csv`` below the data
@@ -33,12 +33,12 @@ URL_VARIABLE = "TABGENBENCH_TABLES_URL"
 
 
 class PinnedTable(DatasetSource):
-    """A dataset that is a CSV file of a pinned commit.
+    """A dataset in a CSV file of a fixed commit of a git repository.
 
     Args:
         config: options, which override the default roles of columns; None for the defaults.
         data_dir: the data root, which contains the folder ``tabular``; see `data_root` for the default.
-        file: the pinned file; by default the file in ``cards/pinned_tables.toml``.
+        file: path, hash and address of the file; by default those in ``cards/pinned_tables.toml``.
         downloader: settings of downloads.
     """
 
@@ -60,7 +60,7 @@ class PinnedTable(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """Card (description) of the dataset, with the pinned commit."""
+        """Card (description) of the dataset."""
         return load_card("tabgenbench_datasets", self.name)
 
     def load(self) -> Table:
@@ -80,7 +80,7 @@ class PinnedTable(DatasetSource):
         return self.downloader.fetch([self.file], self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Return whether the file is missing or has the pinned hash, as a list of one status."""
+        """Return a list with one status: whether the file exists and has the expected hash."""
         return [file_status(self.file, self.root)]
 
     @cached_property

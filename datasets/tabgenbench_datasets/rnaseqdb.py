@@ -209,7 +209,6 @@ def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[n
 
 
 def _sample_obs(tables: list[ExpressionFile], options: RNAseqDB.Config) -> pd.DataFrame:
-    """Return tissue, status, source, donor and study of every sample, indexed by barcode."""
     file_of: dict[str, Path] = {}
     rows: list[tuple[str, str, str, str, str]] = []
     for table in tables:

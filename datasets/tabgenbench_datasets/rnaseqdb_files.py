@@ -1,8 +1,8 @@
-"""Names, content and reading of the files of RNAseqDB.
+"""Reads the files of RNAseqDB.
 
-A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one column
-per sample. Genes of different files are matched by symbol, because symbols are unique within a file and Entrez ids are
-not.
+A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text with the columns ``Hugo_Symbol``, ``Entrez_Gene_Id``,
+and one column per sample. Genes of different files are matched by symbol, because symbols are unique within a file and
+Entrez ids are not.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code; ``esca`` is the oesophagus site for samples of TCGA's study ``esca``."""
+    """Return the tissue of a study code. For TCGA's study ``esca``, use the oesophagus site that ``esca`` names."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
@@ -188,7 +188,6 @@ class ExpressionFile:
         return np.ascontiguousarray(values.T)
 
     def _explain(self, genes: Iterable[str]) -> None:
-        """Raise `DataError` for the first value that is not a number >= 0."""
         expected = "expected a number >= 0"
         for gene in genes:
             cells = self.lines[gene].decode("ascii", errors="replace").rstrip("\r").split("\t")[N_LEADING:]
@@ -209,7 +208,7 @@ def common_genes(tables: Collection[ExpressionFile]) -> list[str]:
 
 
 def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
-    """Return the symbols of the L1000 landmark genes, whose ``pr_is_lmark`` is 1 in a GCT 1.3 table.
+    """Return the symbols of the L1000 landmark genes, which a table of genes (GCT 1.3 text file) marks.
 
     Raises:
         DataError: the file cannot be read, its hash is wrong, or it lacks a column.

@@ -69,7 +69,6 @@ class SimulatedCells(DatasetSource):
 
 
 def _design_columns(cells: Cells, config: CellsConfig) -> pd.DataFrame:
-    """Return the design columns of simulated cells: ``cell_type``, and ``condition`` or ``severity``."""
     columns = {"cell_type": np.array(TYPES, dtype=object)[cells.kind]}
     if config.severity == "continuous":
         columns["severity"] = np.array(SEVERITIES, dtype=object)[np.rint(10 * cells.strength).astype(np.int64)]

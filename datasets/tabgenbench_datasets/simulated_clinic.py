@@ -1,4 +1,4 @@
-"""Simulated stays of patients: a mixed table with a known true distribution."""
+"""Simulated stays of patients in a clinic, with numeric and categorical columns and a known distribution."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ ORDER = (  # of the columns, as in a file
 class SimulatedClinic(DatasetSource):
     """Rows drawn from the model in `tabgenbench_datasets.clinic_model`.
 
-    The condition is the ward; the targets are ``outcome`` (categories) and ``cost`` (a number). Equal options give
-    equal tables. The reference generator ``truth`` draws new rows from the same model.
+    The ward is the condition. The columns to predict (targets) are the category ``outcome`` and the number ``cost``.
+    Equal options give equal tables. The reference generator ``truth`` draws new rows from the same model.
     """
 
     name: ClassVar[str] = "simulated-clinic"

@@ -9,9 +9,10 @@ On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status 
 Here u, v and e are independent standard normal variables. Every gene has a level ``mu`` on the scale y. A tissue shifts
 the level of a gene by ``beta``. A tumour shifts the level of a gene by ``delta`` (equal in all tissues) plus ``eps``
 (specific to the tissue). Variation within a condition has two parts: the activities ``z`` of a few gene modules, and
-independent noise of each gene. An activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the
-tissue, the membership ``b`` of the gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3
-in cancer). The activities of two rows of one donor have the correlation ``rho`` = 0.5.
+independent noise of each gene. An activity is multiplied by the loading ``W`` of the gene on the module, by the
+amplitude ``a`` of the module in the tissue, and by ``b`` and ``kappa``. ``b`` is 1 if modules affect the gene in the
+tissue, else 0. ``kappa`` is 1 in normal tissue and 1.3 in cancer. The activities of two rows of one donor have the
+correlation ``rho`` = 0.5.
 
 Without the clipping at 0, the mean and the covariance within a condition are
 
@@ -21,8 +22,8 @@ Without the clipping at 0, the mean and the covariance within a condition are
 Correlations therefore differ between tissues, and a generator must learn the covariance of each condition.
 
 The parameters are drawn once from the seed: mu ~ N(6, 1.5^2), beta ~ N(0, 1.2^2), delta ~ N(0, 0.8^2),
-eps ~ N(0, 0.5^2), a ~ U(0.2, 1.6), b ~ Bernoulli(0.7), sigma ~ U(0.2, 0.6); W is U(0.5, 1) with a random sign for
-the module to which the gene belongs, and N(0, 0.15^2) for all other modules.
+eps ~ N(0, 0.5^2), a ~ U(0.2, 1.6), b ~ Bernoulli(0.7), sigma ~ U(0.2, 0.6). Each gene has one main module; on this
+module, W is U(0.5, 1) with a random sign. On all other modules, W ~ N(0, 0.15^2).
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def make_design(config: SimulationConfig) -> Design:
     """Return the tissue, status and donor of every row to simulate.
 
     Donors are spread evenly over the tissues. In each tissue, a third of the donors have a normal row, a third have a
-    cancer row, and a third have both: a tumour and the adjacent normal tissue.
+    cancer row, and a third have a cancer row and a row of the adjacent normal tissue.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -107,9 +108,9 @@ class TissueModel:
     Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
 
     Attributes:
-        mean_TSG: mean of each condition on the log2(x + 1) scale, shape (T, 2, G).
+        mean_TSG: mean of each condition on the log2(x + 1) scale before clipping, shape (T, 2, G).
         amplitude_TM: amplitude of each module in each tissue.
-        part_TG: the membership ``b``: 1 if the gene modules affect the gene in the tissue, else 0.
+        part_TG: the parameter ``b``: 1 if modules affect the gene in the tissue, else 0.
         loadings_MG: loadings of the genes on the modules.
         sigma_G: standard deviation of the noise of each gene.
     """
@@ -144,9 +145,9 @@ class TissueModel:
         return covariance
 
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw expression values on the linear scale for the rows of a design, shape (n_rows, G), float32, >= 0.
+        """Draw the expression values x of the rows of a design, shape (n_rows, G), float32, >= 0.
 
-        The sum over modules is a loop, because a matrix product would depend on the number of threads in its last bits.
+        The sum over modules is a loop, because the last bits of a matrix product depend on the number of threads.
         """
         _, donor = np.unique(design.donor, return_inverse=True)
         n, M = len(design.donor), len(self.loadings_MG)
@@ -174,7 +175,7 @@ def gene_names(config: SimulationConfig) -> list[str]:
 
 
 def config_of(options: Any) -> SimulationConfig:
-    """Return the options of the simulation from the options in a table's source, or raise ``ValidationError``."""
+    """Return the options of a table's source as `SimulationConfig`, or raise ``ValidationError``."""
     return SimulationConfig.model_validate(dict(options))
 
 

@@ -1,4 +1,4 @@
-"""The reference generator ``truth``, which samples from the model of ``simulated-tissues`` or ``simulated-clinic``."""
+"""Reference generator ``truth``: samples from the model of dataset ``simulated-tissues`` or ``simulated-clinic``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ class Truth(Generator):
     """Samples new rows from the model of the simulation, as a perfect generator would.
 
     This reference generator does not learn from training rows. A generator with better scores has memorised rows, or
-    the scores reward something other than the distribution. A synthetic table must not contain categories that
-    are missing in the training rows. Sampled rows of ``simulated-clinic`` with such a category are therefore sampled
-    again.
+    the scores do not measure closeness to the distribution. A synthetic table must not contain categories that are
+    missing in the training rows. Rows of ``simulated-clinic`` with such a category are therefore sampled again.
     """
 
     name: ClassVar[str] = "truth"

@@ -1,4 +1,4 @@
-"""The reference generator ``truth-cells``, which samples from the true model of ``simulated-cells``."""
+"""Generator ``truth-cells``, which samples from the true model of the dataset ``simulated-cells``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OTHER = f"truth-cells samples from the model of {SimulatedCells.name!r} and of n
 class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
-    This reference generator does not learn from training rows. The donor of each cell is drawn from all donors of the
-    simulation, with the probabilities of the model. A donor may therefore have test rows only.
+    The generator does not learn from training rows. The donor of each cell is drawn from all donors of the simulation,
+    with the probabilities of the model, so the donor may have no training row.
     """
 
     name: ClassVar[str] = "truth-cells"
@@ -36,12 +36,12 @@ class TruthCells(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables whose schema differs from the schemas of the simulation."""
+        """Raise `Unsupported` for a table whose conditions or scaling differ from those of the simulation."""
         if schema.conditions not in DESIGNS or not schema.per_10k:
             raise Unsupported(OTHER)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Rebuild the model from the options that are stored in the training table's source.
+        """Rebuild the model from the dataset's options, which the training table contains.
 
         Raises:
             Unsupported: the table does not come from this simulation.

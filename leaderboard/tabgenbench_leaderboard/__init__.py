@@ -1,8 +1,8 @@
-"""Boards: tables, figures and pages that show the results in a store, the folder in which a benchmark saves results.
+"""Boards: tables, figures and pages that show the results in a store (the folder of a benchmark's results).
 
 A board is computed without the packages of generators and metrics, because the description of each score is saved with
-the score. Only the figures that a metric draws need the metric's package. TabGenBench imports this module at every
-start, so the module imports no large package. The main objects of the package are
+the score. Only figures of a metric need the metric's package. TabGenBench imports this module at every start, so the
+module imports no large package. The main objects of the package are
 
     report.Leaderboard      the report named "leaderboard"
     board.aggregate         the results of a suite (benchmark) -> a `board.model.Board`
@@ -59,7 +59,7 @@ def run_started(run: ObservedRun) -> None:
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline (one-screen summary) of a run, unless the run is quiet or has no scores."""
+    """Print a summary of the scores of a run, unless the run is quiet or has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError

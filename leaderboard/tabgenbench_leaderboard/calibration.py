@@ -1,4 +1,4 @@
-"""Calibration on a dataset: tests of which scores detect planted failures (tables with a known fault)."""
+"""Calibration: tests which scores detect planted failures (tables with a known fault) on a dataset."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CalibrationRequest:
 
     Attributes:
         dataset: the dataset.
-        metrics: the metrics; None for every installed metric except `LEFT_OUT`.
+        metrics: the metrics; None selects the result of `default_metrics`.
         splits: number of splits.
         engine: the engine that runs the trainings.
         store: the folder of all results.
@@ -89,7 +89,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
     The result is written to the store. Results that the store already contains are not computed again.
 
     Returns:
-        The calibration, and the finished runs; if a training or metric fails, its run lacks this result.
+        The calibration and the finished runs, which lack the results of failed trainings and metrics.
 
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
@@ -112,11 +112,12 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
     """Return the suites (sets of trainings and metrics) that a calibration runs.
 
-    Scores of privacy are tested on splits into thirds. Their reference is the control `unseen-third`, which returns
-    rows of the third that no model sees. All other scores are tested on ordinary splits. The planted failures (tables
-    with a known fault) of privacy are scored on both kinds of splits, because scores other than privacy should not
-    detect these failures. All other planted failures consist of training rows, which every attack on privacy finds;
-    they are therefore scored on ordinary splits only.
+    Scores of privacy are tested on splits into thirds. Planted failures are compared with the control `unseen-third`,
+    which returns rows of the third on which no model is trained. All other scores are tested on ordinary splits, in
+    comparison with real training rows. The planted failures (tables with a known fault) of privacy are scored on both
+    kinds of splits, because scores other than privacy should not detect these failures. All other planted failures
+    consist of training rows. Every attack on privacy finds training rows, so these failures are scored on ordinary
+    splits only.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -144,7 +145,7 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
 
 
 def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choice, ...]:
-    """Return the installed metrics that score synthetic rows, except `LEFT_OUT`.
+    """Return the installed metrics that score synthetic rows, except the slow metrics in `LEFT_OUT`.
 
     Args:
         plugins: the installed plugins.
@@ -166,7 +167,7 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
 
 
 def _planted(plugins: Plugins) -> tuple[PlantedFailure, ...]:
-    """Return the installed generators of planted failures (tables with a known fault) that some score names."""
+    """Return the installed planted failures that some score declares to detect or to miss."""
     names: dict[str, None] = {}
     for entry in plugins.entries("metrics").values():
         try:
@@ -234,7 +235,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values and tests that have no p-values yet; a test without values has a reason."""
+    """Return a score with its values and tests; the p-values of the tests are computed later."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}

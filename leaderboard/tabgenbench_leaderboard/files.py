@@ -38,13 +38,14 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws", "png")
 
 @dataclass(frozen=True)
 class Extras:
-    """Results from a store that some output formats show in addition to the board.
+    """Results that are not part of a board but are needed by some output formats.
 
     Attributes:
-        draws: the scores of every synthetic table (draw), for ``parquet`` and ``draws``; None without a store.
+        draws: the scores of every synthetic table (draw), for the formats ``parquet`` and ``draws``; None without a
+            store.
         cards: the descriptions (cards) of datasets by label, for ``bib`` and ``html``.
         cells: the results of every training (cell), for ``html``; None without a store.
-        published: whether the folder of the board contains the records, so that the pages of ``html`` link to them.
+        published: whether the folder of the board contains the records, to which the HTML pages then link.
     """
 
     draws: Sequence[DrawRow] | None = None
@@ -113,7 +114,7 @@ def render_board(
         board: the board.
         formats: formats of the files.
         artifacts: tables from which metrics draw their figures; None if no metric draws figures.
-        kept: folder with existing figures, for a board that was read from its ``board.json``.
+        kept: folder whose figures are used again, for a board that was read from its ``board.json``.
         extras: additional results that some formats need.
 
     Raises:
@@ -180,7 +181,7 @@ def write_board(
         out: folder to write.
         formats: formats of the files.
         artifacts: tables from which metrics draw their figures (see `collect_artifacts`).
-        kept: folder with existing figures, for a board that was read from its ``board.json``.
+        kept: folder whose figures are used again, for a board that was read from its ``board.json``.
         extras: additional results that some formats need.
 
     Returns:

@@ -36,7 +36,7 @@ class Leaderboard(Report):
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
     def build(self, store_folder: Path, suite: str | None = None, *, figures: bool = True) -> BoardView:
-        """Build the board of a suite from a store, with the same errors as `tabgenbench.Report.build`.
+        """Build the board of a suite from a store; raise the errors that `tabgenbench.Report.build` documents.
 
         Args:
             store_folder: folder of the store.
@@ -114,7 +114,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
-        """Return the results that some output formats show in addition to the board.
+        """Return what some formats show in addition to the board: scores of synthetic tables, and dataset cards.
 
         Args:
             formats: the formats to write.

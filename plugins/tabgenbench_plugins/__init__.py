@@ -257,8 +257,8 @@ EMBEDDINGS = (
 def register_generators() -> list[Lazy]:
     """Register models, controls (simple generators for comparison) and planted failures (real rows with one fault).
 
-    `tabgenbench calibrate` runs the planted failures in `PLANTED`. Planted failures for single-cell data are not
-    calibrated; boards show them as controls.
+    `tabgenbench calibrate` tests which scores detect the failures in `PLANTED`. It does not run the failures for
+    single-cell data, which boards show as controls.
     """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 
@@ -271,5 +271,5 @@ def register_metrics() -> list[Lazy]:
 
 @hookimpl
 def register_suites() -> list[Path]:
-    """Register the suites: the TOML files in the folder `suites`."""
+    """Register the suites (benchmarks): the TOML files in the folder `suites`."""
     return sorted((Path(__file__).parent / "suites").glob("*.toml"))

@@ -1,4 +1,4 @@
-"""Choice of two condition columns: one for the type of a row, such as cell type, and one for its state."""
+"""Choice of two condition columns: the type of a row (such as cell type) and its state (such as disease)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CellOptions(Options):
 
 
 def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the names of the type column and the state column; with one condition column, the second name is empty.
+    """Return the names of the type column and the state column; without a second column, the state is empty.
 
     Raises:
         Unsupported: the dataset has no condition column.

@@ -1,20 +1,18 @@
-"""Agreement of the feature-feature correlations of two tables, with or without computing the correlation matrices.
+"""Agreement of the feature-feature correlations of two tables A (real) and B (synthetic).
 
-Metrics use this module, and the generator `wgan-gp` uses it for early stopping.
-
-A table has ``n`` rows and ``p`` features. The (n, p) matrix ``Z`` contains the unit columns: each feature is centred
-and scaled to length one. The correlation matrix is ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so
-its correlations are 0.
+A table has ``n`` rows and ``p`` features. Centred and scaled to length one, each feature is a unit column. The (n, p)
+matrix ``Z`` contains the unit columns, and the correlation matrix is ``R = Z' Z``. A constant feature is a column of
+zeros in ``Z``, so its correlations are 0.
 
 There are three ways to compute the same sums over pairs of features i < j, all in float64:
 
 - `gram_sums` does not compute ``R`` and is used for n < p. The sum of R_A R_B over all i, j is the squared Frobenius
   norm of the (n_A, n_B) matrix ``Z_A Z_B'``. The sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of
-  ones. The terms of the diagonal are subtracted from both sums.
-- `streamed_sums` computes ``R`` in tiles. It is used for n >= p and more than 4,000 features, or if negative
+  ones. The terms i = j are subtracted from both sums.
+- `streamed_sums` computes ``R`` in square tiles. It is used for n >= p and more than 4,000 features, or if negative
   correlations are set to 0 first.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles. They are used for n >= p and at most
-  4,000 features.
+- `triangle` computes the upper triangle of ``R``, and `pearson` compares two triangles. They are used for n >= p and at
+  most 4,000 features.
 """
 
 from __future__ import annotations
@@ -65,9 +63,8 @@ class PairSums:
         aa: sum of a squared.
         bb: sum of b squared.
         ab: sum of a times b.
-        scale_a: magnitude of the terms of ``aa``; a variance of a that is far smaller than ``scale_a`` is rounding
-            error.
-        scale_b: magnitude of the terms of ``bb``.
+        scale_a: upper bound of ``aa``. A variance of ``a`` far below ``scale_a`` is rounding error and counts as 0.
+        scale_b: upper bound of ``bb``.
     """
 
     n_pairs: int
@@ -96,12 +93,13 @@ class PairSums:
 def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -> Floats:
     """Centre each column and scale it to a Euclidean length of 1; a constant column becomes zeros.
 
-    The first row is subtracted before the mean, so that a constant column becomes exactly zero and a large offset
+    The first row is subtracted before the mean. A constant column therefore becomes exactly zero, and a large offset
     causes no loss of precision.
 
     Args:
         values: shape (n, p), n >= 1.
-        floor: largest population standard deviation of a constant column, shape (p,) or one number.
+        floor: a column with a population standard deviation up to ``floor`` counts as constant; shape (p,) or one
+            number.
 
     Returns:
         A new array, shape (n, p).
@@ -139,7 +137,7 @@ def gram_sums(za: Floats, zb: Floats) -> PairSums:
 def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TILE) -> PairSums:
     """Compute the sums over pairs of features from square tiles of the upper triangle of the correlation matrix.
 
-    Needs O(n p^2) time and, in addition to its input, memory for a few tiles.
+    The function needs O(n p^2) time, and memory for a few tiles.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).
@@ -166,7 +164,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 
 def triangle(z: Floats) -> Floats:
-    """Return the correlation of each pair i < j from centred columns of length 1, shape (p (p - 1) / 2,)."""
+    """Return the correlation of each pair of features i < j, computed from unit columns, shape (p (p - 1) / 2,)."""
     from scipy.spatial.distance import squareform
 
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal
@@ -174,7 +172,7 @@ def triangle(z: Floats) -> Floats:
 
 
 def pearson(a: Floats, b: Floats) -> float:
-    """Return the Pearson correlation of two vectors over pairs of features.
+    """Return the Pearson correlation of two vectors, which contain one value for each pair of features.
 
     Raises:
         Undefined: all values of ``a`` (real), or all of ``b`` (synthetic), are equal.
@@ -191,7 +189,7 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    The correlation of the distances 1 - r, where r is a feature-feature correlation, has the same value.
+    The Pearson correlation of the distances 1 - r, where r is a feature-feature correlation, has the same value.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

@@ -1,4 +1,4 @@
-"""Mean differences between states (such as treated and control) of a type (such as a cell type).
+"""Mean differences between states (such as treated and untreated) of a type (such as a cell type).
 
 The generators `unchanged`, `shift-of-others` and `shift-of-nearest` use this module to predict combinations of type and
 state that the training rows lack. The metric `combination-shift` scores such predictions.
@@ -74,7 +74,7 @@ class StateShifts:
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return each combination of type and state in a table of conditions, with the positions of its rows."""
+        """Return type, state and row positions of each combination of type and state in a table of conditions."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

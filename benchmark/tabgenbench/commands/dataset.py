@@ -149,7 +149,7 @@ def _flat(value: Any) -> str:
 
 
 class _FetchDisplay:
-    """Shows a progress bar per file on a terminal; elsewhere, prints one line per finished file."""
+    """Shows a progress bar per file on a terminal, and otherwise prints one line per finished file."""
 
     def __init__(self) -> None:
         self._bars: Any = None

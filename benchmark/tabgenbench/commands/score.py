@@ -1,4 +1,4 @@
-"""``tabgenbench score``: score or rank synthetic rows from other programs."""
+"""``tabgenbench score``: score or compare synthetic rows from other programs."""
 
 from __future__ import annotations
 
@@ -104,7 +104,6 @@ def score(
 
 
 def _rank(request: ScoreRequest, out: Path | None, plugins: Plugins) -> None:
-    """Print the main table of the board (leaderboard) of several tables; with ``out``, also write the whole board."""
     from tabgenbench.run.rank_tables import ONE_SPLIT, ranked_board
 
     with ranked_board(request, plugins, command=_command()) as board:

@@ -13,8 +13,6 @@ __all__ = ["PATH", "Gibibytes", "data_dir_option", "json_option", "print_rows", 
 
 
 class _HomePath(click.Path):
-    """Type of a path option: replaces a leading ``~`` by the home folder, in case the shell does not."""
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()
 
@@ -23,7 +21,7 @@ class Gibibytes(click.FloatRange):
     """Type of a command-line option: a number of GiB, written without a unit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number.
+        """Return the number of GiB.
 
         Raises:
             click.BadParameter: the value is not a positive number; the message names the unit and gives an example.

@@ -21,8 +21,8 @@ def column_facts(table: Table) -> list[dict[str, Any]]:
     """Return a description of each column of a table's file, in the order of the file.
 
     A description has the keys ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of
-    different values), ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it).
-    The list is empty for a table that was not read from a file and has more than 200 features.
+    different values), ``range`` and ``note`` (how the kind or the role was guessed, and the option that overrides the
+    guess). The list is empty for a table that was not read from a file and has more than 200 features.
     """
     layout = table.source.layout
     if layout is not None:

@@ -20,7 +20,7 @@ _PANDAS_INDEX = re.compile(r"Unnamed: 0(_level_\d+)?(\.\d+)*")
 
 
 def is_id_name(name: str) -> bool:
-    """Return whether the first column of a file is read as sample ids if it has this name.
+    """Return whether a first column with this name contains sample ids.
 
     >>> is_id_name("Sample_ID"), is_id_name("Unnamed: 0"), is_id_name("age")
     (True, True, False)
@@ -43,7 +43,7 @@ def is_number(text: str) -> bool:
 
 
 def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str) -> tuple[str, ...]:
-    """Return the columns that `match_column` finds for some names, each once."""
+    """Return the results of `match_column` for several names, without repetitions."""
     return tuple(dict.fromkeys(match_column(name, columns, where=where) for name in asked))
 
 
@@ -65,7 +65,7 @@ def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
 
 
 def match_roles(roles: RolesT, columns: Collection[str], *, where: str) -> RolesT:
-    """Return a schema or a card in which user-given column names are replaced by the names in the table."""
+    """Return a schema or card whose column names are replaced by the results of `match_column`."""
     changes: dict[str, Any] = {}
     for field in type(roles).model_fields:
         given = getattr(roles, field)

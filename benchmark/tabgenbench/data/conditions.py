@@ -28,7 +28,7 @@ class ConditionCodes:
 
     @classmethod
     def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
-        """Return codes for the values in each column; categories of a column that no row has get no code."""
+        """Return codes for the values that occur in each column; a category that no row has gets no code."""
         columns = tuple(str(c) for c in conditions.columns)
         values = tuple(tuple(sorted(map(str, conditions[c].unique()))) for c in columns)
         return cls(columns, values)
@@ -72,7 +72,7 @@ def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFram
 
     A condition is a combination of values of the condition columns. The nearest condition has the most column values in
     common with the replaced condition. Among equally near conditions, the condition with the most training rows is
-    used, and in a further tie the first in alphabetical order.
+    used. If several have equally many rows, the first in alphabetical order is used.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

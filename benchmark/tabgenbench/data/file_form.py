@@ -1,4 +1,4 @@
-"""Conversion of a synthetic table to the format of its dataset's file: column order, types, dates, missing values."""
+"""Converts a synthetic table to the format of its dataset's file: column order, types, dates, missing values."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def with_open_gaps(table: Table) -> NDArray[np.float32]:
 
 
 def out_of_calendar(table: Table) -> dict[str, int]:
-    """Count per date column the dates outside `FIRST` to `LAST`, which `to_frame` replaces by the nearer limit."""
+    """Return the number of dates before `FIRST` or after `LAST` in each date column that has such dates."""
     found = {}
     for date in table.schema.dates:
         values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
@@ -90,7 +90,7 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return the first and the last date that pandas supports, in units (such as days) since the feature's origin."""
+    """Return `FIRST` and `LAST` in units (such as days) since the feature's origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 
@@ -118,7 +118,7 @@ def _numbers(table: Table, column: Column) -> Any:
 
 
 def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Convert float32 to float64 values that print with the same digits: 0.3 instead of 0.30000001192092896."""
+    """Convert values to float64 so that 0.3 stays 0.3 and does not become 0.30000001192092896."""
     return values.astype(np.float32).astype("U").astype(np.float64)
 
 

@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return a table whose note also has the given notes, and notes on unusual properties of the content.
+    """Return the table; ``source.note`` also contains ``notes``, and sentences on unusual content of the table.
 
     Raises:
         DataError: every row has a different combination of conditions.

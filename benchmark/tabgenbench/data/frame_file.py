@@ -48,10 +48,10 @@ def read_frame(
 ) -> pd.DataFrame:
     """Read a CSV, tab-separated or Parquet file.
 
-    The sample ids are the column ``ids`` if it is given. Otherwise they are the first column if it has no name, a name
-    in `ID_NAMES` or the name of an index written by pandas (``Unnamed: 0``), or if it contains text without repeated
-    values. If there is no column of ids, rows are numbered from 1. A given column name may differ from the name in the
-    file in leading or trailing blanks, if only one column matches.
+    The sample ids are the column ``ids`` if it is given. Otherwise the first column contains the ids if it has no name,
+    if its name is in `ID_NAMES`, if pandas wrote it as an index (``Unnamed: 0``), or if it contains text without
+    repeated values. If there is no column of ids, rows are numbered from 1. A given column name may differ
+    from the name in the file in leading or trailing blanks, if only one column matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be

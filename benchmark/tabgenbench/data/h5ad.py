@@ -1,7 +1,7 @@
 """Tables as h5ad files, read through a memory map.
 
-Files are read and written with h5py. anndata is imported only for columns of rare types, because the import takes half
-a second.
+Files are read and written with h5py. anndata is imported only for columns other than numbers, booleans, text and
+categories, because the import takes half a second.
 """
 
 from __future__ import annotations
@@ -100,8 +100,7 @@ def _bytes_of(values: Matrix | pd.DataFrame) -> int:
 def _reserved(file: FileIO, size: int) -> Iterator[None]:
     """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
-    The size of the file stays 0. A file system that cannot reserve space, such as some network file systems, gets no
-    reservation.
+    On a file system that cannot reserve space, such as some network file systems, nothing is reserved.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)

@@ -1,9 +1,9 @@
 """Highly variable features of a table of counts.
 
-The method is ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), but with a quadratic
-curve instead of a local regression. The curve predicts the log10 variance of a feature from its log10 mean. Counts are
-standardised by the predicted standard deviation and clipped at the square root of the number of rows. The variance of
-the clipped values ranks the features.
+The method is ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), with a quadratic
+regression instead of a local one. The regression predicts the log10 variance of a feature from its log10 mean. The
+counts of a feature are standardised by the predicted standard deviation and clipped at the square root of the number of
+rows. The variance of the clipped values ranks the features.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 def highly_variable(train: Table, n: int) -> tuple[str, ...]:
     """Return the names of the ``n`` most variable features of training rows, in the order of the table.
 
-    If features rank equally, the first in the table is preferred. If the table has at most ``n`` features, all are
+    Of equally variable features, the first in the table is preferred. If the table has at most ``n`` features, all are
     returned.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Description of the columns of a table's file, which is needed to write a synthetic table in the same format."""
+"""Description of the columns of a table's file, used to write synthetic tables in the same format."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Column(BaseModel):
     """One column of a file. Immutable.
 
     Attributes:
-        guess: how the role or the kind was inferred, and the option that overrides the inference; empty if neither was
+        guess: how ``role`` or ``kind`` was inferred, and the option that overrides the inference; empty if neither was
             inferred.
-        constant: the only value of a column that has one value in every row, as text; None for other columns.
-        decimals: the largest number of digits after the decimal point in the column; None for more than 6 digits, and
-            for columns without decimal numbers.
+        constant: if all rows have the same value, this value as text; otherwise None.
+        decimals: the largest number of digits after the decimal point; None if it exceeds 6, or if the column has no
+            decimal numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Tables in memory: DataFrames and AnnData objects, converted to what the readers of files return."""
+"""Conversion of DataFrames and AnnData objects to the objects that the readers of files return."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def frame_as_read(
 ) -> pd.DataFrame:
     """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
 
-    The ids are the column ``ids`` if it is given, and the index otherwise. If the index is a `RangeIndex`, the ids are
-    the first column if its name is usual for ids or if it contains text without repeated values, and the row numbers
-    otherwise.
+    The ids are the column ``ids`` if it is given, and the index otherwise. A `RangeIndex` contains no ids; then the
+    rules of `read_frame` apply.
 
     Args:
         frame: one row per sample; it is not changed.
@@ -44,7 +43,7 @@ def frame_as_read(
         missing: texts that mean a missing value.
 
     Raises:
-        DataError: the frame has no row, or an id or a column name occurs twice.
+        DataError: the frame has no row or no column, or an id or a column name occurs twice.
     """
     frame = frame.rename(columns=str)
     if missing:

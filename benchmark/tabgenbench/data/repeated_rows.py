@@ -32,7 +32,10 @@ def n_repeated_rows(table: Table) -> int:
 
 
 def _hash_matrix(values: Any, factors: Hashes) -> Hashes:
-    """Return a hash per row: the sum over columns of factor times hash of the value, modulo 2^64; shape (n_rows,)."""
+    """Return a hash per row, shape (n_rows,).
+
+    The hash is the sum over columns of the column's factor times the value's hash, modulo 2^64.
+    """
     n_rows, n_columns = values.shape
     hashes = np.zeros(n_rows, dtype=np.uint64)
     is_sparse = sparse.issparse(values)

@@ -44,7 +44,7 @@ class Schema(BaseModel):
     """Roles of the columns of a table. Immutable.
 
     For sampling, a generator gets the values of the ``conditions`` columns, and generates the features and
-    ``categorical_features``. A generator never gets ``group``.
+    ``categorical_features``. A generator never gets ``group``, the donor of each row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,7 +113,7 @@ class Schema(BaseModel):
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
 
     def without_columns(self, lost: Collection[str]) -> Schema:
-        """Return the schema of a table that lacks some ``obs`` columns."""
+        """Return the schema without the ``obs`` columns in ``lost``."""
         names = {"conditions": self.conditions, "categorical_features": self.categorical_features}
         changes: dict[str, object] = {key: tuple(n for n in value if n not in lost) for key, value in names.items()}
         changes["batch"] = self.batch if self.batch not in lost else None
@@ -123,7 +123,7 @@ class Schema(BaseModel):
         return self.model_copy(update=changes)
 
     def without_features(self, lost: Collection[str]) -> Schema:
-        """Return the schema of a table that lacks some features."""
+        """Return the schema without the features in ``lost``."""
         changes: dict[str, object] = {
             "targets": tuple(name for name in self.targets if name not in lost),
             "whole_numbers": tuple(name for name in self.whole_numbers if name not in lost),

@@ -30,13 +30,12 @@ class Split:
     """Training, validation and test rows of a table, which are the same for every generator.
 
     Attributes:
-        train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the sample ids of
-            validation and test rows.
+        train: sample ids of training rows, in the order of the table. Likewise ``validation`` and ``test``.
         config: configuration, in which ``stratified`` and ``grouped`` are true or false, never None.
         seed: seed of all choices.
         dataset: fingerprint (hash) of the table.
-        pooled: labels of conditions with too few rows to be in training and test; the rows of these conditions were
-            split together.
+        pooled: labels of conditions with too few rows for both training and test. Their rows were pooled and split
+            together.
         reference: for a split into thirds, sample ids of the third that is neither training nor test; otherwise empty.
         features: features that the split keeps, in the order of the table; empty if the split keeps all features.
     """
@@ -148,12 +147,12 @@ def make_split(
 
     In a stratified split, the share of test rows is about ``test_fraction`` in each condition, and every condition has
     a training row and a test row. Conditions with too few rows for this are merged into one pooled condition, and the
-    split lists their labels. In a grouped split, all rows of a donor are on one side, either training, validation or
-    test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    split lists their labels. In a grouped split, all rows of a group, such as a donor, are on one side: training,
+    validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
     A split into thirds, which may also be stratified and grouped, divides the rows into A, B and C. One fold trains on
-    A and holds out B, the other trains on B and holds out A; C is the reference in both folds. If the config asks for
-    highly variable features, they are chosen from the training rows, without validation rows.
+    A and holds out B, the other trains on B and holds out A; no fold trains on or holds out C, the reference. If the
+    config asks for highly variable features, they are chosen from the training rows, without validation rows.
 
     Args:
         table: the table, with unique sample ids.
@@ -249,7 +248,6 @@ def _test_rows(
 
 
 def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator) -> tuple[Codes, list[int]]:
-    """Return the third of each row (0, 1 or `REFERENCE`), and the codes of the conditions that were pooled."""
     free = np.zeros(len(strata), dtype=bool)
     reference, pooled = hold_out_both_sides(strata, units, 1 / 3, rng=rng, forced=free)
     rest = ~reference
@@ -292,9 +290,9 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return masks of ``n_rows`` of the training rows, and of the same share of validation rows.
+    """Return masks of ``n_rows`` random training rows, and of the same share of the validation rows.
 
-    A subset with more rows contains every subset with fewer rows.
+    With equal random numbers, a larger subset contains every smaller subset.
     """
     available = int(train.sum())
     if n_rows > available:

@@ -18,7 +18,7 @@ LATER = ("thirds", "rows_per_training_row", "highly_variable")
 
 
 class SplitConfig(Options):
-    """Configuration of a split; by default stratified if the schema has conditions, and grouped if it has a group."""
+    """Configuration of a split (division of a table into training rows and test rows)."""
 
     stratified: bool | None = Field(
         None, description="hold out the same share of each condition; by default if the schema has conditions"
@@ -84,14 +84,14 @@ class SplitConfig(Options):
         return bool(getattr(self, name) == type(self).model_fields[name].default)
 
     def resolve(self, schema: Schema) -> SplitConfig:
-        """Return the configuration with true or false for ``stratified`` and ``grouped``.
+        """Return the configuration with true or false instead of None for ``stratified`` and ``grouped``.
 
-        If ``stratified`` is None, it becomes true for a schema with conditions; ``grouped`` likewise for a schema with
-        a group.
+        If ``stratified`` is None, it becomes true exactly if the schema has conditions. If ``grouped`` is None, it
+        becomes true exactly if the schema has a group.
 
         Raises:
-            ConfigError: ``stratified`` is true but the schema has no conditions, or ``grouped`` is true but it has no
-                group.
+            ConfigError: ``stratified`` is true but the schema has no conditions, or ``grouped`` is true but the schema
+                has no group.
         """
         for name, asked, present in (
             ("stratified", self.stratified, bool(schema.conditions)),
@@ -130,5 +130,5 @@ class SplitConfig(Options):
 
     @property
     def combination(self) -> str:
-        """The combination of values excluded from training, such as ``status=normal & tissue=lung``; may be empty."""
+        """The combination excluded from training, such as ``status=normal & tissue=lung``; '' without ``leave_out``."""
         return " & ".join(f"{column}={'/'.join(values)}" for column, values in (self.leave_out or {}).items())

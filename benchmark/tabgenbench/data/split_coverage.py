@@ -16,10 +16,10 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Return a note on conditions that lack training rows or test rows, and on conditions that were pooled.
+    """Return a note on conditions without training rows or test rows, and on conditions that were split together.
 
-    A condition lacks training or test rows if it has too few rows, or if all its rows must stay on one side, such as
-    the rows of one donor. The note is empty if every condition has training rows and test rows and none was pooled.
+    A condition lacks training or test rows if it has too few rows, or if all its rows belong to one donor, because the
+    rows of a donor stay together. The note is empty if no condition has these problems.
     """
     if not table.schema.conditions:
         return ""

@@ -5,9 +5,10 @@ train.h5ad        training rows on the evaluation scale; layer ``own`` has the d
 validation.h5ad   validation rows in the same form; only if the split has some
 test.h5ad         test rows on the evaluation scale
                   If per_10k is true in the schema, these three files contain counts, which are standardised when read.
-reference.h5ad    rows that no model is trained on, in the form of training rows; only for a split into thirds
-conditions.json   conditions of the synthetic rows, in order: by default the conditions of the test rows. Until the
-                  synthetic tables are written, the training process reads nothing else of test rows.
+reference.h5ad    reference rows for privacy scores, which no model gets, in the form of training rows; exists only if
+                  the rows are split into thirds for training, test and reference
+conditions.json   conditions of the synthetic rows, in order; by default the conditions of the test rows. A training
+                  process reads this file, but does not read test.h5ad before the synthetic tables are written.
 files.json        size and SHA-256 of each file, written last, to detect damage
 """
 
@@ -53,7 +54,7 @@ REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 def write_split(folder: Path, table: Table, split: Split) -> None:
     """Write all files of a split into an existing folder.
 
-    The write is not atomic: write to a temporary folder, then rename.
+    The write is not atomic, so give a temporary folder and rename it afterwards.
 
     The medians that replace missing values, and the statistics of the transform to the evaluation scale, are computed
     from the training rows only, without validation rows.
@@ -91,8 +92,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 def find_damage(folder: Path) -> str:
     """Return what is wrong with the files of a split, or '' if they are intact.
 
-    To save time, a table file counts as intact if it has the recorded size and is not newer than ``files.json``. Other
-    files are hashed.
+    To save time, a table file counts as intact if it has the recorded size and is not newer than ``files.json``. For
+    other files, the hash is compared.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
@@ -168,7 +169,7 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return what a generator may get: training rows, validation rows and test conditions, without the donors.
+    """Return the tables that a generator may see, without the column of donors.
 
     The files of test rows and reference rows are not opened.
 
@@ -187,7 +188,9 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
 
 def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
-    """Return the same as `read_fit_tables`, but with reference rows as training rows, for a privacy control.
+    """Return the same as `read_fit_tables`, but with reference rows as training rows and no validation rows.
+
+    The control `unseen-third` uses these rows to show the privacy scores of rows that no model sees.
 
     Raises:
         Unsupported: the split has no reference rows.
@@ -198,9 +201,9 @@ def read_reference_as_training(folder: Path, scale: Literal["standardized", "own
 
 
 def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
-    """Return what a metric gets: training and validation rows in one table, test rows, and the transform.
+    """Return training and validation rows as one table, the test rows, and the transform to the evaluation scale.
 
-    The tables are on the evaluation scale. Without validation rows, the training rows are memory-mapped, not copied.
+    Both tables are on the evaluation scale. Without validation rows, the training rows are memory-mapped, not copied.
     """
     transform = read_transform(folder / "train.h5ad")
     train, test = read_stored_tables(folder)
@@ -208,7 +211,7 @@ def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
 
 
 def read_stored_tables(folder: Path) -> tuple[Table, Table]:
-    """Return training and validation rows in one table, and test rows, on the scale of the files."""
+    """Return training and validation rows as one table, and the test rows, with values as stored in the files."""
     train = read_table(folder / "train.h5ad")
     if (folder / "validation.h5ad").exists():
         validation = read_table(folder / "validation.h5ad")
@@ -222,7 +225,7 @@ def read_stored_tables(folder: Path) -> tuple[Table, Table]:
 
 
 def read_reference(folder: Path) -> Table | None:
-    """Return the reference rows on the evaluation scale, or None if the split is not into thirds."""
+    """Return the reference rows on the evaluation scale, or None if the split has none."""
     path = folder / REFERENCE
     return read_transform(path).apply(read_table(path)) if path.exists() else None
 

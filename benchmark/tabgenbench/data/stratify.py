@@ -1,7 +1,7 @@
 """Stratified selection of held-out rows, in which all rows of a donor are either held out or kept.
 
-``strata`` are integer codes of the conditions of the rows. ``units`` are integer codes of groups of rows that stay
-together, such as the rows of a donor; without donors, each row is a unit.
+``strata`` are integer codes of the conditions of the rows; rows with the same code form a stratum. A unit is a group of
+rows that stay together, such as the rows of a donor, or a single row. ``units`` are integer codes of the units.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORCED = 1e12  # cost of an empty required side of a stratum, larger than any im
 
 @dataclass(frozen=True)
 class Needs:
-    """Whether a stratum must have at least one held-out row, and at least one kept row; shapes (n_strata,)."""
+    """Masks of the strata that must have a held-out row, and of those that must have a kept row, shape (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -36,8 +36,8 @@ def hold_out_both_sides(
     stratum.
 
     Args:
-        strata: codes, shape (n_rows,).
-        units: codes of groups of rows that stay together, shape (n_rows,).
+        strata: code of the stratum of each row, shape (n_rows,).
+        units: code of the unit (rows that stay together) of each row, shape (n_rows,).
         fraction: share of the rows to hold out.
         rng: source of all randomness.
         forced: rows that must be held out, shape (n_rows,).
@@ -62,7 +62,7 @@ def hold_out_both_sides(
 def hold_out(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
 ) -> Mask:
-    """Hold out a share of every stratum, and satisfy ``needs`` if the units (groups of rows) allow it.
+    """Hold out a share of every stratum, and if possible the held-out and kept rows that ``needs`` requires.
 
     Units of several rows are assigned first, in random order. A unit is held out if this brings the held-out shares of
     its strata nearer to ``fraction`` than keeping the unit. Units of one row are assigned last, in random order: they
@@ -105,7 +105,7 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Return codes in which the pooled strata are one stratum, and the needs of all strata.
+    """Return codes in which the pooled strata are one stratum, and the `Needs` of the new strata.
 
     The pooled stratum needs held-out and kept rows only if there is no other stratum.
     """
@@ -127,7 +127,7 @@ def _lacking(strata: Codes, held: Mask, n_strata: int) -> Mask:
 
 
 def _targets(sizes: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs) -> Codes:
-    """Return ``fraction * sizes``, rounded by largest remainders to the rounded total, then limited by ``needs``."""
+    """Return the number of rows to hold out in each stratum, rounded by the method of largest remainders."""
     exact = fraction * sizes
     targets = np.floor(exact).astype(np.int64)
     missing = round(float(exact.sum())) - int(targets.sum())
@@ -147,12 +147,12 @@ def _place_units(
     held: Mask,
     multiple: Mask,
 ) -> None:
-    """Mark in ``held`` the held-out rows of units of several rows; units are decided one by one in random order.
+    """Decide in random order which units of several rows are held out, and mark their rows in ``held``.
 
-    Let ``f`` be the fraction and ``d`` the number of held-out rows of a stratum minus ``f`` times its assigned rows.
-    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)). Keeping them changes d^2 by -c f (2 d - c
-    f). The difference is c (2 d + c (1 - 2 f)). The unit is held out if the sum of the differences over its strata and
-    the whole table, each divided by the number of rows, is negative. The needs of a stratum have priority.
+    Let ``f`` be the fraction, and ``d`` the number of held-out rows of a stratum minus ``f`` times the number of its
+    rows that are already assigned. Holding out ``c`` more rows, instead of keeping them, increases d^2 by c (2 d + c (1
+    - 2 f)). This increase is divided by the number of rows and summed over the strata of the unit and the whole table.
+    The unit is held out if the sum is negative, unless ``needs`` requires another decision.
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()

@@ -32,7 +32,7 @@ class Source:
     """Origin of a table: the dataset's name, its options, and a note that is copied to records and boards.
 
     Attributes:
-        layout: description of the columns of the table's file, or None; not part of the table's fingerprint (hash).
+        layout: description of the columns of the table's file, or None. The table's hash does not depend on it.
     """
 
     name: str = "table"
@@ -51,8 +51,8 @@ class Table:
         obs: categorical columns, one row per sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
-        scale: meaning of the values of ``X``.
-        log2p1: whether the evaluation scale has log2(x + 1) before the standardisation.
+        scale: scale of the values of ``X``, such as ``counts``.
+        log2p1: whether log2(x + 1) is taken before values are standardised to the evaluation scale.
         source: the dataset that the table comes from.
 
     Raises:
@@ -130,7 +130,7 @@ class Table:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def keep_features(self, names: Sequence[str]) -> Table:
-        """Return a table with only the given features, in the given order; the roles of other features are removed."""
+        """Return a table with only the given features, in the given order, and with a schema without other features."""
         columns = pd.Index(self.features).get_indexer(pd.Index(names))
         schema = self.schema.without_features({*self.features} - {*names})
         return replace(self, X=self.X[:, columns], features=tuple(names), schema=schema)
@@ -160,9 +160,9 @@ class Table:
         """Check the content and return the table itself.
 
         Raises:
-            DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative where
-                log2(x + 1) is to be taken, a count is not a whole number, or a column with a role has missing values.
-                The message names the row and the column.
+            DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative although
+                ``log2p1`` is true, a count is not a whole number, or a column with a role has missing values. The
+                message names the row and the column.
         """
         where = f"dataset {self.source.name!r}"
         ids = self.obs.index
@@ -213,13 +213,13 @@ class Table:
         return digest.hexdigest()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one frame of ``obs`` columns, then features, indexed by sample id."""
+        """Return one frame that contains the columns of ``obs`` and then the features, indexed by sample id."""
         values = pd.DataFrame(self.dense(), index=self.obs.index, columns=list(self.features))
         return pd.concat([self.obs, values], axis=1)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, schema: Schema | None = None, **meaning: Any) -> Table:
-        """Return a table from a frame: columns with a role and text targets go to ``obs``, all others are features.
+        """Return a table from a frame; columns with a role and targets of text go to ``obs``, all others are features.
 
         Args:
             frame: one row per sample, indexed by sample id.
@@ -260,7 +260,7 @@ def stored_values(values: Matrix) -> NDArray[np.float32]:
 
 
 def as_categorical(column: pd.Series) -> pd.Series:
-    """Return a column as strings of a sorted categorical; missing values stay missing."""
+    """Return a column as a categorical with sorted strings as categories; missing values stay missing."""
     if isinstance(column.dtype, pd.CategoricalDtype) and all(isinstance(c, str) for c in column.cat.categories):
         return column
     return column.astype("string").astype(object).astype("category")

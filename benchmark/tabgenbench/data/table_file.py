@@ -48,11 +48,10 @@ def read_table_file(
 
     Args:
         path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
-        schema: roles of the columns. Other columns are features, except other columns of ``obs`` in an h5ad file, which
-            are dropped. For an h5ad file written by TabGenBench, an empty `Schema()` means the schema stored in the
-            file.
-        scale: meaning of the values. The default is the scale stored in an h5ad file, if there is one, ``counts`` for
-            another h5ad file of whole numbers >= 0, and ``linear`` for other files.
+        schema: roles of the columns. Columns without a role are features, but in an h5ad file, ``obs`` columns without
+            a role are dropped. For an h5ad file written by TabGenBench, an empty `Schema()` means the stored schema.
+        scale: meaning of the values. The default is the scale stored in the h5ad file. Without a stored scale, the
+            default is ``counts`` for an h5ad file of whole numbers >= 0, and ``linear`` for any other file.
         log2p1: whether log2(x + 1) is taken before standardisation; by default only for ``counts``.
         ids: column of sample ids.
         ignore: columns to leave out.
@@ -226,7 +225,7 @@ def numeric_problem(column: pd.Series) -> str:
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
     """Return the frame without the given columns, which must exist.
 
-    The column of sample ids may also be given; the ids remain.
+    If the column of sample ids is given, the ids remain in the index of the frame.
     """
     ids = frame.attrs.get("ids")
     known = [*frame.columns, *([ids] if ids is not None else [])]
@@ -238,7 +237,7 @@ def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> p
 
 
 def check_table(table: Table, path: Path | str) -> Table:
-    """Return a table itself if its content is valid; error messages name the path of the file."""
+    """Return the same table if its content is valid, or raise an error that names the path of the file."""
     try:
         return table.validate()
     except DataError as error:

@@ -21,18 +21,18 @@ __all__ = ["Transform", "has_library"]
 class Transform:
     """Invertible conversion between a dataset's own scale and the evaluation scale, ``standardized``.
 
-    Values are standardised by the training rows, after log2(x + 1) or log1p(counts per 10,000) if the dataset asks for
-    it. For a dataset that is already standardized, the conversion changes nothing.
+    Values are standardised by the training rows, after log2(x + 1) if the dataset sets ``log2p1``, or log1p(counts per
+    10,000) if it sets ``per_10k``. For a dataset that is already standardized, the conversion changes nothing.
 
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
             float64.
-        std: standard deviation of each feature over the same values (population form), shape (n_features,), float64; 1
-            for a feature that is constant in training rows.
+        std: population standard deviation of the values that ``mean`` averages, shape (n_features,), float64; 1 for a
+            feature that is constant in training rows.
         own_scale: the scale of the table that the transform was fitted on.
         log2p1: whether log2(x + 1) is applied before standardisation.
-        library: mean and standard deviation of the log library size over training rows, if counts are standardised
-            after log1p(counts per 10,000); otherwise None.
+        library: for a dataset with ``per_10k``, mean and standard deviation over training rows of the log library size
+            (sum of the counts of a row); otherwise None.
     """
 
     mean: NDArray[np.float64]
@@ -118,7 +118,7 @@ class Transform:
     def to_store(self, table: Table) -> Table:
         """Return sampled rows as they are stored: on the evaluation scale, with whole-number features rounded.
 
-        Sampled counts are stored as counts in CSR form, rounded to whole numbers; negative values count as 0.
+        Counts are stored as whole numbers in a sparse CSR matrix; negative values become 0.
         """
         if self.library is not None and table.scale == "counts":
             return replace(table, X=whole_counts(table.X))
@@ -139,7 +139,7 @@ class Transform:
     def invert(self, table: Table) -> Table:
         """Return a table on the dataset's own scale; values that are negative after inverting log2(x + 1) become 0.
 
-        If the transform has statistics of library sizes, the result has whole counts in CSR form.
+        If ``library`` is not None, the result has whole counts in a sparse CSR matrix.
 
         Raises:
             DataError: the table was log-normalised and has no feature `LIBRARY`.

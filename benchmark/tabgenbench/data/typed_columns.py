@@ -1,4 +1,4 @@
-"""Conversion of the columns of a file to columns of a table; the module `file_form` has the opposite conversion."""
+"""Converts the columns of a file to columns of a table; the module `file_form` does the opposite."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST = 0.9  # minimum share of dates in a column of dates, in which other values
 
 
 def labels_of(column: pd.Series) -> pd.Series:
-    """Return a categorical column as text, with whole numbers without decimal point; missing values stay missing."""
+    """Return a categorical column as text. Whole numbers have no decimal point; missing values stay missing."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_float_dtype(column) and is_whole(column):
@@ -38,7 +38,7 @@ def labels_of(column: pd.Series) -> pd.Series:
 
 
 def is_whole(column: pd.Series) -> bool:
-    """Return whether all present numbers of a column are whole."""
+    """Return whether all numbers of a column that are not missing are whole."""
     values = column.dropna().to_numpy(dtype=np.float64)
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
@@ -53,7 +53,7 @@ def decimals_of(column: pd.Series) -> int | None:
 
 
 def find_date_format(column: pd.Series, where: str) -> str:
-    """Return the format of a column of text whose values are dates, or '' if they are not.
+    """Return the format of the dates in a column of text, or '' if the values of the column are not dates.
 
     Args:
         column: text; missing values are ignored.
@@ -92,9 +92,9 @@ def _parsed(values: pd.Series, form: str) -> pd.Series:
 
 
 def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
-    """Return the `DateFeature` of a column of dates, whose values are whole units since the first date.
+    """Return the unit, origin and format by which the dates of a column are converted to whole numbers.
 
-    The unit is the coarsest in which every date is a whole number.
+    The origin is the first date. The unit is the largest unit (day to second) in which every date is a whole number.
 
     Args:
         column: text of this format, or datetime64; missing values are ignored.
@@ -171,5 +171,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value of the companion column of a gap in rows where the feature has a value."""
+    """Return the value of the column that marks missing values in rows where the feature has a value."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

@@ -85,7 +85,7 @@ def _require_pyarrow(path: Path) -> None:
 
 @contextmanager
 def _text(path: Path, suffix: str) -> Iterator[IO[str]]:
-    """Open a file for text; equal text gives equal bytes, also in a compressed file."""
+    """Open a text file for writing. A compressed file has no time stamp, so equal texts give equal files."""
     if not suffix.endswith(".gz"):
         with path.open("w", encoding="utf-8", newline="") as file:
             yield file
@@ -99,7 +99,6 @@ def _text(path: Path, suffix: str) -> Iterator[IO[str]]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, and rename it to ``path`` if the ``with`` block raises no error."""
     temporary = path.with_name(f".{secrets.token_hex(6)}{suffix_of(path)}")
     try:
         yield temporary

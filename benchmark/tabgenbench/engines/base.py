@@ -1,4 +1,4 @@
-"""Base class of engines, which run the tasks (such as trainings) of a run, and the types of its methods."""
+"""Base class of engines, and the types of its methods. An engine runs the tasks of a run, such as trainings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Limits:
     """The resources that a task may use.
 
     Attributes:
-        threads: number of threads of every numerical library.
+        threads: maximum number of threads of each numerical library.
         timeout: longest wall-clock time of each phase in seconds, or None. If a task enters a phase twice, the sum of
             both times is limited.
-        memory: largest proportional set size of the process tree in bytes, or None.
+        memory: largest proportional set size (memory, in which a page that n processes share counts as 1/n) of the
+            process tree in bytes, or None.
     """
 
     threads: int = 1
@@ -49,8 +50,8 @@ class Task:
         writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
             succeeds.
         uses_gpu: whether the task computes on a GPU.
-        preload: key of `EngineOptions.preloads`. The process starts with the modules of this entry imported. An empty
-            text selects the last entry.
+        preload: key in `EngineOptions.preloads` of the modules that are imported before the task starts. An empty text
+            selects the last entry.
         environment: environment variables of the process, set before the task is loaded.
         distributions: names of the Python distributions that contain the task's plugins. The outcome records their
             versions.
@@ -101,7 +102,7 @@ class Mark:
 
     Attributes:
         phase: name of the phase.
-        peak: `own_peak` of the process at the end of the previous phase, in bytes.
+        peak: peak memory of the previous phase in bytes, from `tabgenbench.engines.memory.own_peak`.
         level: proportional set size of the process at the start of the phase, in bytes. The memory of later phases is
             counted from this size. None keeps the previous ``level``.
     """
@@ -127,7 +128,7 @@ class Outcome:
     """Result of a task.
 
     Attributes:
-        status: ``ok`` if the task's function returned.
+        status: ``ok`` if the task's function returned, otherwise the kind of failure.
         value: the return value of the function, if the status is ``ok``.
         reason: why the task did not succeed, in one sentence; empty if the status is ``ok``.
         traceback: end of the traceback, or an empty string.
@@ -157,16 +158,15 @@ class EngineOptions:
     """Options of an engine.
 
     Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``. `Engine.settle` replaces the text by a device that
-            exists.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``. `Engine.settle` replaces ``auto``.
         workers: number of tasks that run at the same time; `Engine.settle` replaces None.
         threads: number of threads of each task; `Engine.settle` replaces None.
         timeout: longest time of each phase in seconds, or None.
         memory: limit of a task's memory in bytes, or None.
         slots_per_gpu: number of tasks that share a GPU.
         address: address of the cluster, in a format that the engine defines, or None.
-        probe: an unused path in the folder of results (the store). An engine can write a file there to check that other
-            machines see the store.
+        probe: an unused path in the folder of results (the store). An engine can write a file at this path to
+            check that other machines see the store.
         preloads: lists of modules, by name. `Task.preload` selects the list that is imported before the task starts.
     """
 
@@ -192,7 +192,7 @@ class EngineOptions:
 
 
 class Engine(ABC):
-    """Base class of engines. An engine runs tasks and enforces their limits of time and memory.
+    """Base class of engines, which run tasks and enforce limits of time and memory.
 
     Attributes:
         name: name of the engine for ``--executor``.
@@ -213,7 +213,7 @@ class Engine(ABC):
     def settle(cls, options: EngineOptions) -> EngineOptions:
         """Return the options with an existing device and with numbers of workers and threads.
 
-        A process that this method starts must end before the method returns.
+        The method must not leave a process running.
 
         Raises:
             ConfigError: the engine does not support an option.
@@ -222,14 +222,14 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start to import the modules of an entry of ``options.preloads``, but do not wait for the imports."""
+        """Start to import the modules ``options.preloads[preload]`` for later tasks; do not wait for the imports."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Queue a task, and return a future of its outcome.
+        """Queue a task, and return a future with its outcome.
 
         The task starts when fewer than ``workers`` tasks run. The engine calls ``on_message`` for each message of the
-        task except a `Mark`, possibly in another thread. The future is done after the last call.
+        task except a `Mark`, possibly in another thread. The future gets its result after the last message.
         """
 
     @abstractmethod

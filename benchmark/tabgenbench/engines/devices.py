@@ -10,7 +10,7 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(name: str) -> str:
-    """Return the existing device that ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` selects.
+    """Check that the device of ``--device`` exists, and return ``cpu``, ``cuda`` or a name such as ``cuda:1``.
 
     ``auto`` is ``cuda`` if the machine has a GPU, and ``cpu`` otherwise. ``cuda`` stands for all visible GPUs.
 

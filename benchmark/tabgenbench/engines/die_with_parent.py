@@ -1,4 +1,4 @@
-"""First import of a fork server: from then on, the server ends when its parent process ends."""
+"""First module that a fork server (process that forks workers) imports, so that it ends with its parent process."""
 
 from __future__ import annotations
 

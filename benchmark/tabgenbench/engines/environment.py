@@ -1,4 +1,4 @@
-"""Versions of the software and properties of the machine, which records of results contain."""
+"""Description of the software and the machine, for the records of results."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def describe_environment(
     started: str = "",
     distributions: Iterable[str] = (),
 ) -> Environment:
-    """Return a description of the software and the machine; the current UTC time is its end time.
+    """Return a description of the software, the machine and the tasks; the current time counts as their end.
 
     Args:
         threads: number of threads of each task.
         device: device of the tasks.
         workers: number of tasks that run at the same time.
-        timing: whether the user requested comparable times.
-        started: start time in UTC.
+        timing: whether the run executes one task at a time, so that times are comparable.
+        started: start time of the tasks in UTC.
         distributions: names of Python distributions. The result contains their versions and the versions of their
             requirements.
     """

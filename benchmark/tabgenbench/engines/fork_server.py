@@ -90,21 +90,21 @@ _preparation_data = spawn.get_preparation_data
 def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
     """Return this process's fork server for a set of modules; the first call creates it.
 
-    Only the first call sets the number of threads.
+    Later calls with the same modules ignore ``threads``.
     """
     with _lock:
         return _servers.setdefault(modules, ForkServer(modules, threads))
 
 
 def _connect(fds: Sequence[int]) -> tuple[int, int]:
-    """Replace a function of `multiprocessing`: use the fork server that this thread has chosen, if any."""
+    """Connect to the fork server that this thread has chosen, or else to the default server of `multiprocessing`."""
     server = getattr(_chosen, "server", None)
     found: tuple[int, int] = (_connect_to_default if server is None else server.connect_to_new_process)(fds)
     return found
 
 
 def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Replace a function of `multiprocessing`: leave out the main script if a `ForkServer` starts the process.
+    """Return the preparation data of `multiprocessing`, without the main script if a `ForkServer` starts the process.
 
     By default, each process that a fork server starts imports the main script. A script without the guard
     ``if __name__ == "__main__"`` would then start another run.

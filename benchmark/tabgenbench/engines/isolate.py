@@ -1,4 +1,4 @@
-"""Restoration of the state of a process after it has run the code of a plugin."""
+"""Restoration of the state of a process after plugin code has run."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode only if it differs: the call imports torch's compiler, which takes seconds."""
+    """Set torch's deterministic mode if it differs; the call is slow, because it imports torch's compiler."""
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 
 
 def _reset_torch() -> None:
-    """Give torch the settings that it has directly after its import, if it was imported in the block."""
+    """Restore torch's initial settings if the ``with`` block has imported torch."""
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.random.default_generator.manual_seed(SEED_AFTER_IMPORT)

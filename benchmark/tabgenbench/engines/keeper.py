@@ -1,9 +1,9 @@
-"""The keeper: a process that starts one worker process for each task and kills what a task leaves running.
+"""The keeper: a process that starts a worker process for each task, and kills processes that a task leaves running.
 
-The fork server forks the keeper, and the keeper forks a worker for each task. A task may start processes that outlive
-their parent. The kernel makes the keeper the new parent of these orphans (the keeper is a child subreaper). The keeper
-can therefore find, measure and kill all processes of a task. The keeper neither runs plugin code nor unpickles tasks,
-so every worker starts from the same state.
+The fork server (a process that has imported the libraries, see `multiprocessing`) forks the keeper, and the keeper
+forks a worker for each task. A task may start processes that outlive their parent. The keeper is a "child subreaper":
+the kernel makes it the new parent of these orphans. The keeper can therefore find, measure and kill all processes of a
+task. The keeper neither runs plugin code nor unpickles tasks, so every worker starts from the same state.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 def keep(control: Connection) -> None:
     """Run a keeper, which starts a worker process for each task that it receives through ``control``.
 
-    When the worker ends, the keeper kills all other processes of the task. The keeper then sends the wait status of the
-    worker through ``control``. On SIGTERM, or when the runner (the process that started the run) ends, the keeper kills
-    all
-    its descendants and ends.
+    When the worker ends, the keeper kills all other processes of the task. The keeper then sends the status of the
+    worker (see `os.waitpid`) through ``control``. When the process that started the run ends, or after SIGTERM, the
+    keeper kills all its descendants and ends.
     """
     become_subreaper()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
@@ -99,7 +98,7 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:
-    """Return the wait status of a child process when it has ended, or None if the keeper must end first."""
+    """Wait for a child process and return its status (see `os.waitpid`), or None if the keeper must end first."""
     while True:
         while True:
             try:
@@ -118,9 +117,9 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill all descendants, and reap them. When a process dies, its children become children of the keeper.
+    """Kill all descendants and wait for them; the children of a dead process become children of the keeper.
 
-    Resource trackers of `multiprocessing` get time to end by themselves, because they remove shared memory.
+    Resource trackers of `multiprocessing` are killed only after a second, because they remove shared memory.
     """
     started = time.monotonic()
     while (passed := time.monotonic() - started) < KILL_SECONDS:

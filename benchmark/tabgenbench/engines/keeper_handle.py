@@ -29,7 +29,7 @@ STRAY_SECONDS = 1.0
 
 
 class Keeper:
-    """Starts a keeper (the parent process of workers) and sends one task at a time to it.
+    """Starts a keeper (the parent process of workers) and sends it one task at a time.
 
     Only one thread at a time may use a `Keeper`.
 
@@ -66,7 +66,7 @@ class Keeper:
             send_handle(self.control, sender.fileno(), self.pid)
 
     def wait_status(self, seconds: float = KEEPER_SECONDS) -> int | None:
-        """Wait until the task has ended; return the worker's wait status, or None after ``seconds``."""
+        """Wait until the task has ended; return the worker's status from `os.waitpid`, or None after ``seconds``."""
         if self._busy:
             with contextlib.suppress(EOFError, OSError):
                 if self.control.poll(seconds):
@@ -97,7 +97,7 @@ class Keeper:
         return False
 
     def dismiss(self) -> None:
-        """End the keeper process; it must not be running a task."""
+        """End the keeper process, which must not be running a task."""
         self.control.close()
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:
@@ -118,7 +118,7 @@ def _working_folder() -> str:
 
 
 def _kill_strays() -> None:
-    """Kill the orphans of a keeper that was killed. The kernel has made this process their parent."""
+    """Kill the processes that a killed keeper has left. The kernel has made this process the new parent."""
     deadline = time.monotonic() + STRAY_SECONDS
     while time.monotonic() < deadline:
         for one in filter(_is_orphan, psutil.Process().children()):
@@ -131,7 +131,7 @@ def _kill_strays() -> None:
 
 
 def _is_orphan(process: Any) -> bool:
-    """Return whether a child of this process was started by a keeper; such a child has another session."""
+    """Return whether a child process was started by a keeper, and so has another session than this process."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(process.pid) != os.getsid(0)
     return False

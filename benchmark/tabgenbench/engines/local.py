@@ -1,4 +1,4 @@
-"""The engine ``local``, which runs each task in a new process that has already imported its libraries."""
+"""The engine ``local``, which forks a new process for each task from a process that has imported the libraries."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ class Supervisor:
     Many threads may share one `Supervisor`.
 
     Args:
-        threads: number of threads of numerical libraries, unless an earlier fork server for the same modules exists.
-        preloads: lists of modules, by name. `Task.preload` selects the list that is imported before the task starts, by
-            default the last list.
+        threads: number of threads of numerical libraries. An existing fork server (a process that imports modules and
+            then forks the processes of tasks) keeps its own number.
+        preloads: named lists of modules. Before a task starts, the list with the name `Task.preload` is imported, or
+            the last list if no list has this name.
         overlap: whether a task may start while the processes of an earlier, small task (below 1 GiB) still end.
     """
 
@@ -60,7 +61,7 @@ class Supervisor:
         """Run a task until it ends, exceeds a limit or ``stopping`` is set; return its outcome.
 
         Afterwards all processes of the task are killed. ``on_message`` is called in this thread for each message except
-        a `Mark`.
+        a `Mark` (start of a phase).
         """
         keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -83,7 +84,7 @@ class Supervisor:
         return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
-        """Kill the remaining processes of finished tasks, and end the keepers (parents of worker processes)."""
+        """Kill the remaining processes of finished tasks, and end the parent processes of workers (keepers)."""
         self._settle()
         for keeper in self._idle:
             keeper.control.close()  # all keepers end concurrently
@@ -112,7 +113,7 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server that imports ``preloads[preload]``, or the last list if the name is unknown."""
+    """Return the fork server that imports the modules of ``preloads[preload]``, or of the last list by default."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
@@ -138,11 +139,11 @@ class LocalEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with an existing device and with defaults.
+        """Return the options with a specific device, and with defaults for numbers that are not given.
 
-        By default, there is one worker per GPU slot or, without a GPU, one per core (at most 8). The workers share the
-        cores
-        as threads. The memory limit of a task is 90 % of the machine's memory.
+        The default number of workers is the number of tasks that fit on the GPUs or, without a GPU, the number of cores
+        (at most 8). Each worker gets an equal number of threads, so that all together use the cores. The memory limit
+        of a task is 90 % of the machine's memory.
         """
         if options.address:
             raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")

@@ -1,6 +1,7 @@
 """Memory of processes in bytes.
 
-The proportional set size (PSS) of a process counts a page of memory that n processes share as 1/n of a page.
+In the proportional set size (PSS) of a process, a page of memory that n processes share counts as 1/n page. In the
+resident set size, a shared page counts as a whole page.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def own_level() -> int:
 
 
 def reset_own_peak(*, level: bool) -> None:
-    """Start a new measurement of `own_peak`; with ``level``, count from the current resident size."""
+    """Start a new measurement of `own_peak`; with ``level``, set its zero to the current resident size."""
     global _level, _children
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -67,7 +68,7 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return the peak resident size since the last `reset_own_peak`, minus the resident size at the last ``level``.
+    """Return the peak resident size since the last `reset_own_peak`, minus the zero that ``level`` set.
 
     The peak is the largest size of this process or of a child process that has ended.
     """
@@ -77,14 +78,14 @@ def own_peak() -> int:
 
 @lru_cache(maxsize=1)
 def machine_memory() -> int:
-    """Return the memory of the machine, or the memory limit of the control group if the limit is lower."""
+    """Return the memory of the machine, or the memory limit of the Linux control group if the limit is lower."""
     total = int(psutil.virtual_memory().total)
     limit = group_limit()
     return total if limit is None else min(total, limit)
 
 
 def group_limit(root: Path = Path("/")) -> int | None:
-    """Return the lowest memory limit of this process's control group and its parents; None if there is no limit.
+    """Return the lowest memory limit of this process's Linux control group and its parents; None if unlimited.
 
     Args:
         root: folder that contains ``proc`` and ``sys``.
@@ -99,7 +100,7 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """Yield folder, file name of the limit, and group of this process, for control groups of version 2 and 1."""
+    """Yield the root folder, the name of the limit's file, and the control group, for versions 2 and 1 of groups."""
     places = {"": Path(), "memory": Path()}  # group by controller, which is empty in version 2
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():

@@ -25,7 +25,7 @@ class TornMessage(Exception):
 
 
 class Outbox:
-    """The end of the pipe to which a worker writes; threads may share an object."""
+    """The end of the pipe to which a worker writes; several threads may use one object."""
 
     def __init__(self, file: int) -> None:
         self._file = file
@@ -49,7 +49,7 @@ class Inbox:
         os.set_blocking(connection.fileno(), False)
 
     def read(self) -> list[tuple[str, Any]]:
-        """Return all complete messages that have arrived, without waiting.
+        """Return kind and content of each complete message that has arrived; do not wait for more.
 
         Raises:
             EOFError: the other end is closed and all data was read.

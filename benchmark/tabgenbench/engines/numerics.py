@@ -26,7 +26,7 @@ def limit_threads(threads: int) -> None:
 
 
 def flush_denormals() -> None:
-    """Treat denormal numbers as 0 in this thread.
+    """Treat denormal numbers (below 1.2e-38 in float32) as 0 in this thread.
 
     The moments of an optimiser can become denormal, and each training step is then slow.
 
@@ -52,7 +52,7 @@ def float_environment() -> bytes:
 
 
 def set_float_environment(state: bytes) -> None:
-    """Restore modes of this thread that `float_environment` returned."""
+    """Set the modes of this thread to a result of `float_environment`."""
     _libm().fesetenv(ctypes.create_string_buffer(state, FENV_BYTES))
 
 

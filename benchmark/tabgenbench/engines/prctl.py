@@ -1,4 +1,4 @@
-"""Two settings of a process by the Linux kernel; see the manual page prctl(2)."""
+"""Two settings of a process in the Linux kernel; see the manual page prctl(2)."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def end_with_parent() -> None:
 
 
 def become_subreaper(*, on: bool = True) -> None:
-    """Make this process the new parent of all descendants whose parent ends (instead of process 1)."""
+    """Make this process, instead of process 1, adopt its descendants whose parent process ends."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))

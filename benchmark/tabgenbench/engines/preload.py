@@ -1,6 +1,6 @@
-"""Last import of a fork server.
+"""Last import of a fork server, a process that forks a new process for each task.
 
-The import finds the loaded numerical libraries and freezes the garbage collector, so that task processes need not.
+The module lists the loaded numerical libraries and freezes the garbage collector, for all forked processes at once.
 """
 
 from __future__ import annotations

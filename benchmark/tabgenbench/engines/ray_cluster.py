@@ -1,4 +1,4 @@
-"""Connection to an existing Ray cluster or to a Ray that is started here, and the resources of its machines."""
+"""Connection to Ray (distributed computing): to an existing cluster, or to Ray started on this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Node:
-    """A machine (node) of a cluster: Ray's node id, host name, and resources (memory in bytes)."""
+    """A machine (node) of a cluster: Ray's id of the node, host name, and resources (memory in bytes)."""
 
     id: str
     host: str
@@ -58,8 +58,8 @@ class Cluster:
 
     Args:
         address: ``host:port`` of the cluster, or ``auto``. With None, Ray is started on this machine.
-        cpus: number of cores that a Ray on this machine may use.
-        gpus: GPUs that a Ray on this machine may use, named as in CUDA_VISIBLE_DEVICES.
+        cpus: number of cores that Ray may use if it is started on this machine.
+        gpus: GPUs that Ray may use if it is started on this machine, as in the variable CUDA_VISIBLE_DEVICES.
 
     Raises:
         ConfigError: Ray is not installed, or no cluster answers at the address.
@@ -142,7 +142,7 @@ def import_ray() -> Any:
 
 
 def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: int) -> dict[str, int]:
-    """Return how many tasks each node can run at the same time, by node id; nodes that can run none are left out.
+    """Return the number of simultaneous tasks of each node, by node id, without nodes that can run no task.
 
     Args:
         nodes: the machines of the cluster.
@@ -176,7 +176,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
     Args:
         address: as for `Cluster`.
         threads: number of threads of each task.
-        device: ``auto``, ``cpu``, ``cuda`` or, without a cluster, ``cuda:INDEX``. A cluster assigns its GPUs itself.
+        device: ``auto``, ``cpu``, ``cuda`` or, without a cluster, ``cuda:INDEX``. On a cluster, Ray chooses the GPUs.
         slots_per_gpu: number of tasks that share a GPU.
 
     Raises:
@@ -228,7 +228,7 @@ def _folder_of_ray() -> str:
 
 
 def last_line(error: object) -> str:
-    """Return the last line of an error message; in Ray's messages, which contain a traceback, it is the cause."""
+    """Return the last line of an error message; in messages of Ray, this line states the cause."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 

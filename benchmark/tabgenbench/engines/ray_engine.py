@@ -34,13 +34,13 @@ class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
     Every Ray worker process runs its tasks with one `Supervisor`, as the engine ``local`` does. Retries by Ray are
-    disabled, because Ray would mix the messages of two attempts. If a worker or node is lost, this engine submits the
-    task
-    again. Without ``address``, the engine starts Ray on this machine, and `close` stops Ray. Ray reserves at most the
-    ``memory`` of the options for a task.
+    disabled, because Ray would mix the messages of two attempts. If a worker process or a node is lost, this engine
+    submits the task again. Without the option ``address``, the engine starts Ray on this machine, and `close` stops
+    Ray. For each task, Ray reserves at most the memory that the option ``memory`` sets.
 
     Raises:
-        ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
+        ConfigError: Ray is not installed or does not answer, no node can run a task, or a node has other versions of
+            packages.
         DeviceError: no node has a GPU.
         StoreError: a node cannot read or write the store.
     """
@@ -75,14 +75,14 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with an existing device, one thread and as many workers as fit on all nodes by default."""
+        """Return options with an existing device; by default, one thread and as many workers as fit on the nodes."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
         return replace(options, device=offer.device, threads=threads, workers=options.workers or offer.slots)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Queue a task, which runs on a node, and return a future of its outcome."""
+        """Queue a task, which a node will run, and return a future of its outcome."""
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:
@@ -154,7 +154,6 @@ class RayEngine(Engine):
                 on_message(content)
 
     def _losses(self) -> tuple[type[Exception], ...]:
-        """Return the exceptions of Ray for a lost worker or node; a failed task raises others."""
         errors = self._ray.exceptions
         return (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError, errors.ObjectLostError)
 
@@ -180,7 +179,6 @@ class RayEngine(Engine):
         return folder
 
     def _check(self, nodes: Sequence[Node]) -> None:
-        """Raise an error if a node cannot use the store or has other package versions than this machine."""
         here = describe_environment(threads=self._job.threads)
         for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
             if not isinstance(report, Report):
@@ -201,7 +199,7 @@ class RayEngine(Engine):
     def _on_nodes(
         self, function: Callable[[Any], Any], argument: Any, nodes: Sequence[Node], *, seconds: float
     ) -> list[tuple[Node, Any]]:
-        """Call a function once on each node; return its result or the raised exception for each node."""
+        """Call a function once on each node; return the result or the exception of each call."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remote = self._ray.remote(num_cpus=0, max_retries=1)(function)
@@ -224,8 +222,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
     """Return the memory in bytes that Ray reserves for a task, or None if the task has no limit.
 
     Args:
-        limits: limits of the task. The memory limit of a check before training may be above ``memory``, because imports
-            need memory too.
+        limits: limits of the task. If the memory limit of the task exceeds ``memory``, only ``memory`` is reserved.
         memory: memory limit that the user has set, in bytes, or None.
         nodes: nodes of the cluster. Nodes with too few cores are ignored.
 
@@ -245,10 +242,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
 
 
 def _own_attempt(task: Task, *, number: int) -> Task:
-    """Return a copy of a task that writes to its own folder.
-
-    A node that seems lost may still write, and its files must not mix with the files of the next attempt.
-    """
+    # A node that seems lost may still write, and its files must not mix with the files of the next attempt.
     if task.writes is None:
         return task
     folder = task.writes.with_name(f"{task.writes.name}-{number}")

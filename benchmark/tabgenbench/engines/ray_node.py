@@ -1,4 +1,4 @@
-"""Code of the Ray engine that runs on a node, in Ray's worker processes.
+"""The part of the Ray engine that runs in Ray's worker processes on each node.
 
 The code checks the store, copies the data of splits to the local disk and runs tasks.
 """
@@ -41,12 +41,13 @@ class Job:
 
     Attributes:
         token: a random name of the run.
-        probe: folder in the store whose file ``token`` contains the random name. With None, the store is not checked.
+        probe: folder in the store whose file ``token`` contains the random name, so that a node can check that it sees
+            the same store. With None, the store is not checked.
         host: name of the machine that started the run.
         threads: number of threads of each task.
         folder: working folder of the process that started the run.
         paths: import paths (``sys.path``) of the process that started the run.
-        preloads: lists of modules, by name, as in `EngineOptions`.
+        preloads: pairs of a name and the modules that are imported before a task with this name (see `EngineOptions`).
     """
 
     token: str
@@ -69,7 +70,7 @@ class Report:
 
 
 def look_around(job: Job) -> Report:
-    """Return a description of this node, with the problem if the node cannot read and write the store."""
+    """Check whether this node can read and write the store, and return a description of the node."""
     environment = describe_environment(threads=job.threads)
     problem = ""
     try:
@@ -80,7 +81,7 @@ def look_around(job: Job) -> Report:
 
 
 def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
-    """Run a task; yield ``("message", m)`` for each message, then ``("outcome", o)``.
+    """Run a task; yield ``("message", m)`` for each message of the task, then ``("outcome", o)``.
 
     If Ray cancels the task, all processes of the task are killed.
 
@@ -144,7 +145,7 @@ def leave_node(token: str) -> None:
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Prepare this process for the tasks of a run at the first call, and return the supervisor that runs them."""
+    """Return the supervisor that runs the tasks of a run; the first call prepares this process."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
@@ -166,7 +167,6 @@ def _enter(job: Job) -> Any:
 
 @contextlib.contextmanager
 def _placed(task: Task, job: Job) -> Iterator[Task]:
-    """Yield the task with the GPU, memory limit, copied folders and log file of this node."""
     changes: dict[str, Any] = {}
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     if gpus is not None:
@@ -191,8 +191,9 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray itself does not detect this under Slurm, systemd or in a
-            container, because it waits until process 1 is its parent.
+        InterruptedError: Ray on this node has ended. Ray's worker process expects that process 1 then becomes its
+            parent. Under Slurm, systemd or in a container, another process becomes the parent, so the worker process
+            does not end.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):

@@ -83,6 +83,6 @@ def _sweep(root: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Return a short name of this machine and container. Process ids are unique only inside a container."""
+    """Return a short name of this machine and container, because process ids are unique only inside a container."""
     name = f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
     return hashlib.sha256(name.encode()).hexdigest()[:6]

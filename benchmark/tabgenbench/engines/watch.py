@@ -29,7 +29,7 @@ class Watch:
     """Measures the time and memory of one task, and creates the `Outcome`.
 
     Args:
-        pid: process id of the keeper, the parent of the task's worker process. The processes below the keeper are
+        pid: process id of the keeper, the parent of the task's worker process. All descendants of the keeper are
             measured.
         task: the task.
     """
@@ -86,6 +86,7 @@ class Watch:
         """Return the outcome of a task whose worker ended without a final message.
 
         The status is ``crashed``, or ``out_of_memory`` if the kernel killed the worker because memory was full.
+        ``wait_status`` is the status of the worker from `os.waitpid`, or None if it is unknown.
         """
         if wait_status is None:
             closed = "the task closed its message pipe before it returned a result"
@@ -119,7 +120,10 @@ class Watch:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
     def _look_at_size(self, *, exactly: bool) -> None:
-        """Measure the resident size; on request or after a rise, also measure the slower proportional size."""
+        """Measure the resident size of the processes.
+
+        On request, or if the resident size has risen, also measure the proportional size, which takes longer.
+        """
         before = time.thread_time()
         tree = self._tree()
         size = resident(tree)
@@ -152,7 +156,7 @@ class Watch:
         return []
 
     def _number_of_forks(self, tree: list[psutil.Process]) -> int:
-        """Count the forks of the keeper. Forks have the same command line as the keeper."""
+        """Return the number of processes forked from the keeper, which have the same command line as the keeper."""
         same = 0
         with contextlib.suppress(psutil.Error):
             command = self._keeper.cmdline() if self._keeper is not None else []

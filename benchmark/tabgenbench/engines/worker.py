@@ -48,7 +48,7 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that announces the start of a phase, with the peak memory of the previous phase.
+    """Return the message that starts a phase (such as ``fit``) and contains the peak memory of the previous phase.
 
     With ``measure``, the memory of later phases is counted from the current size of the process.
     """
@@ -91,7 +91,6 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
 
 def _say_last(words: str, outbox: Outbox | None) -> None:
-    """Print the argument of `sys.exit`, and send it to the supervisor if ``outbox`` is given."""
     with contextlib.suppress(Exception):  # a plugin may have closed the streams
         print(words, file=sys.stderr)
     flush_output()
@@ -102,7 +101,6 @@ def _say_last(words: str, outbox: Outbox | None) -> None:
 
 
 def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
-    """Separate this process from its parent: session, signals, open files, folders and environment variables."""
     os.setsid()
     for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(one, signal.SIG_DFL)
@@ -147,7 +145,7 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return status, reason and traceback for an error of a plugin; ``where`` begins the reason of a failure."""
+    """Return status, reason and traceback of an error in a plugin; the reason of a failure begins with ``where``."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -187,7 +185,7 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close all inherited files except the message pipe, because the parent processes use them."""
+    """Close inherited files except standard streams and message pipe; the parent processes still use these files."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):

@@ -37,28 +37,28 @@ def adapt(
 ) -> type[Generator]:
     """Return a generator class for a model with ``fit(DataFrame)`` and ``sample(n)``.
 
-    The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
-    own scale. Whole numbers are int64; other numbers are float64. A date is the number of days, hours, minutes or
+    The model gets one frame: condition columns and categorical features as text, then numeric features in the units of
+    the dataset. Whole numbers are int64; other numbers are float64. A date is the number of days, hours, minutes or
     seconds since the origin that the schema states for the column. A missing value of a numeric column is NaN, so a
     column of whole numbers with missing values is float64. A missing value of a categorical column is a separate
     category, usually ``missing``. ``sample(n)`` must return a frame of about n rows with the columns that ``fit`` got,
     in any order.
 
-    The model does not get the requested conditions. It samples rows of any condition, in several rounds, and the
-    generator uses the rows that have a requested condition. If rows are still missing after the last round, the
-    generator uses rows of the condition that shares the most column values. The results record these rows as fallbacks.
-    For a condition without training rows, the generator uses the nearest condition that has some.
+    The model does not get the requested conditions. The generator calls ``sample`` several times and uses the rows that
+    have a requested condition. If a condition has too few rows after ``rounds`` calls, the generator uses rows of the
+    condition that shares the most column values, and records these rows as fallbacks. A requested condition without
+    training rows is first replaced by the nearest condition with training rows.
 
-    Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
-    ``torch`` are seeded from the context; afterwards their states are restored. Do not set a seed in the model, because
-    the model would then return the same rows in every round.
+    Before ``fit`` and ``sample``, the generator seeds the global random generators of ``random``, ``numpy.random`` and,
+    if loaded, ``torch``; afterwards it restores their states. Do not set a seed in the model, because the model would
+    then return the same rows in every call.
 
     Args:
         make: class or function that returns the model. It gets the options as keyword arguments.
         name: name of the generator on the command line.
-        card: description of the generator, or one sentence that becomes the summary of the description.
+        card: description of the generator, or only its summary (one sentence).
         makes: kinds of columns that the model generates.
-        libraries: modules that the model imports, as for `Generator`.
+        libraries: modules that the model imports; they are imported before time is measured.
         options: options of the model, a subclass of `Options`.
         rounds: maximum number of calls of ``sample`` for one table.
 
@@ -91,7 +91,6 @@ class _Adapted(Generator):
     rounds: ClassVar[int]
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Create the model and fit it to the training rows."""
         self._template, self._known = train.take([]), train.conditions
         options = {key: getattr(self.config, key) for key in type(self.config).model_fields}
         with _seeded(context, self.libraries):
@@ -99,7 +98,6 @@ class _Adapted(Generator):
             self._model.fit(_to_frame(train))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return sampled rows with the requested conditions."""
         used, labels = conditions.astype(str), condition_labels(conditions)
         if conditions.shape[1]:
             used, replaced = nearest_known(conditions, self._known)
@@ -111,7 +109,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return all rows that the model sampled, and the position of the row chosen for each requested row."""
+        """Return all rows that the model sampled, and the position of the row chosen for each request."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -146,7 +144,7 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose sampled rows that share the most condition values with ``label``.
+        """Choose, for the requested rows ``places``, the sampled rows that share the most values with ``label``.
 
         Unused rows are chosen first.
         """
@@ -196,7 +194,7 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that only mark missing values of numeric features; the model gets NaN instead."""
+    """Return the columns that mark missing numbers; the model gets NaN instead of these columns."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 

@@ -201,7 +201,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The sampled rows. Where a value is missing, ``X`` contains the placeholder of ``like``.
+        The sampled rows. In place of missing values, ``X`` contains the median of the training rows, as in ``like``.
 
     Raises:
         PluginError: the value is not a table; a number is not finite; a category occurs in no training row; or the

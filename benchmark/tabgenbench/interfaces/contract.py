@@ -1,4 +1,4 @@
-"""Checks on small tables that plugins obey their contract, for the command ``plugin check`` and for tests.
+"""Checks on small tables whether a plugin obeys the rules for its kind (contract).
 
 from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
@@ -121,7 +121,7 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     The checks run on the CPU.
 
     The first table has numeric features only. If the metric does not support it, a mixed table or a table of counts is
-    used. A metric need not support mixed or categorical tables, but it must give the reason.
+    used. A metric need not support mixed or categorical tables, but its `Unsupported` error must state the reason.
 
     Args:
         kind: the plugin class.
@@ -208,7 +208,6 @@ class _Subject:
         self.kind, self.config, self.split = kind, config, split
 
     def fitted(self) -> Generator:
-        """Train a new generator with a fixed seed, and return it."""
         train, validation = self.split.train, self.split.validation
         generator = self.kind(self.config)
         tensors = upload(train, validation, "cpu")
@@ -216,7 +215,6 @@ class _Subject:
         return generator
 
     def sampled(self, generator: Generator, conditions: pd.DataFrame, *, seed: int = 2) -> Table:
-        """Sample rows, check and return them."""
         made = generator.sample(conditions.copy(), SampleContext(device="cpu", seed=seed))
         return check_sample(made, conditions, like=self.split.train, plugin=self.kind.name)
 
@@ -318,11 +316,9 @@ class _Yardstick:
         self.shuffled = self.rows(permuted, pd.DataFrame(shuffled, index=categories.index))
 
     def rows(self, values: NDArray[np.floating], categories: pd.DataFrame) -> Table:
-        """Return a synthetic table with the conditions of the test rows."""
         return self.split.test.like(values, self.split.test.conditions, categories if categories.shape[1] else None)
 
     def declines(self) -> bool:
-        """Return whether the metric does not support the table."""
         try:
             self.scores(self.synthetic)
         except Unsupported:
@@ -332,7 +328,7 @@ class _Yardstick:
         return False
 
     def scores(self, synthetic: Table) -> dict[str, float]:
-        """Return the metric's defined scores of a synthetic table, after a check."""
+        """Check the metric's result for a synthetic table, and return the scores that are not undefined."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:

@@ -1,4 +1,4 @@
-"""Small tables for `check_generator` and `check_metric`: numeric, counts, mixed, and categories only."""
+"""Small tables for `check_generator` and `check_metric`, with numeric, count, mixed or only categorical features."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEST = {("lung", "normal"): 28, ("lung", "cancer"): 24, ("liver", "normal"): 22,
 
 @dataclass(frozen=True)
 class KitSplit:
-    """Training, validation and test rows of a small table, and the transform fitted on the training rows."""
+    """Training, validation and test rows of a small table, and the standardisation fitted on the training rows."""
 
     train: Table
     validation: Table

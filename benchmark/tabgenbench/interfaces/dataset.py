@@ -49,7 +49,7 @@ class FetchProgress:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """Status of one file of a dataset (``ok``, ``missing`` or ``wrong``); ``detail`` contains the reason."""
+    """Status of one file of a dataset (``ok``, ``missing`` or ``wrong``), with the reason in ``detail``."""
 
     file: str
     status: str
@@ -98,7 +98,7 @@ class DatasetSource(ABC):
         """
 
     def identity(self) -> str:
-        """Return a hash that changes if the table would change; do not load the table.
+        """Return a hash that changes whenever the table would change, without loading the table.
 
         Only options and input files need to be hashed, because TabGenBench adds a hash of the source's code.
         """

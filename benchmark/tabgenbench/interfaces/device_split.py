@@ -26,10 +26,8 @@ class DeviceSplit:
         train: values of the training rows, shape (n_train, n_features), float32.
         validation: values of the validation rows, shape (n_validation, n_features); n_validation may be 0.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: integer codes of the conditions of the validation rows.
         codes: encoding of the conditions, fitted on training rows.
         train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
-        validation_categories: integer codes of the categorical features of the validation rows.
         categories: encoding of the categorical features, fitted on training rows.
     """
 

@@ -1,4 +1,4 @@
-"""Colours, settings and helpers for figures on boards (pages of results); drawing needs no display."""
+"""Colours, settings and helpers for figures on boards (pages of results)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _STYLE: Any = {  # matplotlib's type of settings lists every name
 def drawing() -> Iterator[None]:
     """Apply the style of boards inside a ``with`` block; ignore the matplotlib settings of the caller.
 
-    Draw and save a figure inside the block.
+    A figure must also be saved inside the block, because saving uses the style too.
     """
     with mpl.rc_context(), warnings.catch_warnings():
         # A character missing in the font is a box in a PNG; an SVG shows it in the reader's fonts.

@@ -65,20 +65,19 @@ class Evaluation:
     """Real and synthetic rows on the evaluation scale: standardised with mean and standard deviation of training rows.
 
     Attributes:
-        train: training and validation rows, both of which the generator got.
+        train: rows that the generator got: its training rows and its validation rows.
         test: held-out rows.
         synthetic: one synthetic row with the condition of each test row, in the order of the test rows. If the suite
             sets ``rows_per_training_row``, the table has this number of synthetic rows for the condition of each
             training row instead.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of results that several metrics use.
-        embedding: result of `Embedder.embed` for the test rows; None if the model is no `Embedder`.
+        embedding: result of `Embedder.embed` for the test rows; None if the generator is no `Embedder`.
         train_embedding: result of `Embedder.embed` for the training rows, or None.
-        reference: the third part of the rows, which no model gets, in suites that split a table into three parts; else
-            None.
+        reference: in suites that split a table into three parts, the part that no model gets; else None.
         predictions: predicted labels of the test rows by column, or None.
-        counts: the tables as counts if the schema says ``per_10k``, else empty. The library size (sum of the counts of
-            a row) cannot be computed from the evaluation scale.
+        counts: the tables as counts if ``schema.per_10k`` is true, else empty. The library size (sum of the counts of a
+            row) cannot be computed from the evaluation scale.
     """
 
     train: Table
@@ -98,7 +97,7 @@ class Evaluation:
         return tables[side]
 
     def own(self, side: Side) -> Table:
-        """Return one of the tables on the dataset's own scale, as sparse counts if the schema says ``per_10k``."""
+        """Return one of the tables on the dataset's own scale; tables in ``counts`` are sparse."""
         if side in self.counts:
             return self.counts[side]
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"

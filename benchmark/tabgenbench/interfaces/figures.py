@@ -15,7 +15,7 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Tables for figures (artifacts) of a metric for one generator, from its first synthetic table that has some.
+    """Tables for figures (artifacts) of one generator, computed on the first synthetic table for which they exist.
 
     Attributes:
         label: label of the generator on the board.
@@ -38,7 +38,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Artifacts of a metric on one dataset, one row per generator; controls come last."""
+    """Tables for figures (artifacts) of a metric on one dataset, one row per generator; controls come last."""
 
     dataset: str
     rows: tuple[ArtifactRow, ...]

@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """Settings of one phase (fit or sample) of a generator, and methods that record what happens.
+    """Settings of one phase (fit or sample) of a generator, and methods that record notes and fallback rules.
 
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
@@ -45,7 +45,7 @@ class Context:
         fallbacks: arguments of the calls of `fallback`.
         notes: arguments of the calls of `note`.
         make_device_split: function that returns `device_split`. Outside a run, pass ``lambda: upload(train, validation,
-            device)``, where ``upload`` is in `tabgenbench.interfaces.device_split`.
+            device)`` with the function `tabgenbench.interfaces.device_split.upload`.
     """
 
     device: str
@@ -84,7 +84,7 @@ class Context:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
-        """Record that ``rows`` rows of a condition follow a fallback rule, such as ``nearest known condition: ...``."""
+        """Record that the model could not sample ``rows`` rows of a condition, so that they follow ``rule`` instead."""
         self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
@@ -123,24 +123,24 @@ class Generator(ABC):
     """Base class of generators. A generator learns from training rows and samples a row for each requested condition.
 
     A subclass sets the class attributes, may define ``Config`` (its options), and implements `fit` and `sample`.
-    TabGenBench creates a new object for each training, in a separate process.
+    TabGenBench creates a new generator object for each training, in a separate process.
 
     Attributes:
         name: name of the generator on the command line.
         card: summary, citation, licence and web address of the model.
-        scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
+        scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or ``own`` (not transformed).
         is_control: whether the generator is a simple reference (a control), with which models are compared.
-        planted_for: only for a control with one deliberate fault (a planted failure): the question, such as
-            ``privacy``, whose main scores should detect the fault. `tabgenbench calibrate` tests scores with such
-            controls; boards do not show them.
+        planted_for: for a control with one deliberate fault (a planted failure), the aspect of quality, such as
+            ``privacy``, whose main scores should detect the fault; otherwise empty. `tabgenbench calibrate` tests
+            scores with such controls; boards do not show them.
         makes: kinds of columns that the generator samples: ``numeric`` (the features ``X``) and ``categorical`` (the
             columns ``train.categories``).
-        trained_on: ``train``, or ``reference`` for controls only. Some suites split a table into three parts and give
-            the third part (reference) to no model. With ``reference``, `fit` gets these rows.
+        trained_on: which rows `fit` gets: ``train`` or, only for controls, ``reference``. In suites that split a table
+            into three parts, the reference is the part that no model gets.
         samples: whether `sample` makes rows; False for models that only embed rows (see `EmbeddingModel`). Suites with
             synthetic tables skip these models.
-        libraries: modules that the generator's methods import, such as ``torch``. TabGenBench imports them before time
-            is measured.
+        libraries: modules that the generator's methods import, such as ``torch``. TabGenBench imports them first, so
+            that measured times exclude imports.
     """
 
     name: ClassVar[str]
@@ -172,8 +172,7 @@ class Generator(ABC):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the estimated peak memory of `fit` in bytes, or None if it is unknown.
 
-        The estimate is for main memory and a training on a CPU, and excludes the memory of libraries. The arguments are
-        those of `supports`.
+        The estimate assumes training on a CPU and excludes the memory of libraries. See `supports` for the arguments.
         """
         return None
 
@@ -195,8 +194,8 @@ class Generator(ABC):
         """Return one synthetic row for each row of ``conditions``, in the same order and on `scale`.
 
         Build the table with ``train.like(values, conditions)`` or, with categorical features, ``train.like(values,
-        conditions, categories)``. TabGenBench rounds features of whole numbers. It ignores the value of a feature where
-        a categorical feature marks this value as missing.
+        conditions, categories)``. TabGenBench rounds features of whole numbers, and ignores values that a categorical
+        feature marks as missing.
 
         Args:
             conditions: the conditions of the requested rows, shape (n_rows, n_conditions). Usually these are the

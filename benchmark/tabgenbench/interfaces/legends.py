@@ -1,4 +1,4 @@
-"""Labels and legends that fit into a figure, because text is measured and, if needed, cut. Sizes are in inches."""
+"""Labels and legends that fit into a figure; text that is too wide is cut. Widths and heights are in inches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _extent(text: str, size: float) -> tuple[float, float]:
 
 
 def fitted(text: str, width: float, size: float = _SIZE) -> str:
-    """Return a text, cut with an ellipsis if it is wider than ``width``."""
+    """Return a text; if it is wider than ``width``, it is cut and ends with an ellipsis."""
     cut = len(text)
     while cut > 1 and text_width(end_cut(text, cut), size) > width:
         cut -= 1
@@ -49,7 +49,7 @@ def fitted(text: str, width: float, size: float = _SIZE) -> str:
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return the number of columns that gives a legend the fewest lines; 0 if a label is too wide for it."""
+    """Return the number of columns with which a legend has the fewest lines; 0 if a label is wider than the legend."""
     widths = np.array([_ENTRY + text_width(label) for label in labels])
     fitting = [
         n
@@ -79,7 +79,7 @@ def add_legend(
         handles: artists with labels.
         at: centre of the upper edge, as fractions of the parent's width and height.
         width: maximum width in inches.
-        pad: distance below ``at`` in inches.
+        pad: distance between ``at`` and the legend, in inches.
     """
     labels = [str(handle.get_label()) for handle in handles]
     legend = parent.legend(

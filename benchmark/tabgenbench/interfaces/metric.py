@@ -30,7 +30,7 @@ class Result:
         scores: values of scores by name. Each score of the metric has either a value here or a reason in ``undefined``.
         undefined: reasons why scores have no value on this synthetic table, by name.
         artifacts: tables for figures by name, which are stored as CSV files.
-        notes: sentences that are stored with the scores, such as the number of excluded features.
+        notes: sentences that are stored with the scores, for example on excluded features.
     """
 
     scores: Mapping[str, float]
@@ -65,8 +65,9 @@ class Metric(ABC):
     Attributes:
         name: name of the metric on the command line.
         scores: specifications of the scores.
-        requires: what the dataset or the model must have, such as ``batch``. Otherwise the metric is skipped.
-        reads_synthetic: whether the metric reads synthetic rows. Such a metric is skipped in suites with ``draws = 0``.
+        requires: what the dataset or the model must have, such as ``batch``; if it is missing, the metric is skipped.
+        reads_synthetic: whether the metric reads synthetic rows. Such a metric is skipped in suites without synthetic
+            rows.
     """
 
     name: ClassVar[str]
@@ -89,8 +90,8 @@ class Metric(ABC):
             context: seed, device and memory limit.
 
         Returns:
-            Each score of `scores`, either finite and in its range or undefined with a reason. With any other result,
-            the metric has failed.
+            A result in which each score of `scores` has a finite value in its range, or is undefined with a reason. Any
+            other result is a failure of the metric.
 
         Raises:
             Unsupported: the metric does not support this table. Boards show the reason.
@@ -102,8 +103,8 @@ class Metric(ABC):
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
         drawing raises an exception. Put the code that draws into a separate module, and import this module with
-        ``importlib.import_module``. The code of a module in an import statement is part of the hash that identifies the
-        scores. If you then change a colour, all scores are computed again.
+        ``importlib.import_module``. With an import statement, the drawing code would be part of the hash that
+        identifies the scores. After a change of a colour, all scores would be computed again.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

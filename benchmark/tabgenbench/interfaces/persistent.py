@@ -41,8 +41,8 @@ class Persistent(Protocol):
         Args:
             folder: a folder written by `save`.
             config: options of the saved generator.
-            template: a table without rows that has the features, schema and scale of the training rows. Its method
-                ``like`` builds the sampled table.
+            template: a table without rows that has the features, schema and scale of the training rows. Use
+                ``template.like`` to build a sampled table.
             device: device that samples, such as ``cpu`` or ``cuda:0``.
         """
 

@@ -18,7 +18,7 @@ class Board(Protocol):
     """Results of a run for display in a notebook, on a terminal, or as files."""
 
     def table(self) -> pd.DataFrame:
-        """Return a frame with a row per dataset and generator: main scores, confidence intervals and costs."""
+        """Return a frame of main scores, confidence intervals and costs, with one row per dataset and generator."""
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -32,7 +32,7 @@ class Board(Protocol):
         """Draw and return one figure.
 
         Raises:
-            ConfigError: no figure has this name; the message suggests a close one.
+            ConfigError: no figure has this name; the message suggests a similar name.
         """
 
     def save(self, folder: Path) -> list[Path]:
@@ -42,8 +42,8 @@ class Board(Protocol):
         """Return a summary of the board as text with at most 50 lines of at most 100 characters.
 
         Args:
-            where: last lines of the text, which say where the full board is. By default, they name the command that
-                writes the board.
+            where: last lines of the text, which say where the full board is. By default, these lines name the command
+                that writes the board.
         """
 
     def _repr_html_(self) -> str:
@@ -67,9 +67,9 @@ class Report(ABC):
 
         Args:
             store_folder: folder of results.
-            suite: name of the suite; None selects the last run.
+            suite: name of the suite; None selects the suite that was run last.
 
         Raises:
             StoreError: the store does not exist, or has no scores of the suite.
-            ConfigError: the store does not contain this suite; the message suggests a close name.
+            ConfigError: the store does not contain this suite; the message suggests a similar name.
         """

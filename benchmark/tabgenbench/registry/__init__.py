@@ -1,1 +1,1 @@
-"""Search, loading and description of plugins; the hooks that plugins implement; suite files."""
+"""Code that finds, loads and describes plugins, defines their hooks, and reads suite files."""

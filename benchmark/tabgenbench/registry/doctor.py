@@ -1,4 +1,4 @@
-"""Check of every installed plugin: what does it register, and which of these items cannot be used?
+"""Checks every installed plugin, and reports what it registers and which of these items cannot be used.
 
 Each class is imported in a separate process, because an import may hang or crash.
 """
@@ -65,7 +65,7 @@ class PluginReport:
 
     @property
     def problems(self) -> list[Item]:
-        """Items that the author of the plugin must correct; a missing optional package is no problem."""
+        """Items that the author of the plugin must correct, without items that only lack an optional package."""
         own = [Item("plugin", self.plugin, self.state, self.reason)] if self.state != "ok" else []
         return own + [item for item in self.items if item.state not in ("ok", "not installed")]
 
@@ -78,7 +78,7 @@ def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
     """Import every class that a plugin registers, and return a report for each plugin.
 
     Args:
-        plugins: the loaded plugins. A plugin is disabled if its hook fails.
+        plugins: the loaded plugins; this function disables a plugin whose hook raises an exception.
         engine: engine that runs the imports.
 
     Returns:

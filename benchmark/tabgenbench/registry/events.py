@@ -55,8 +55,8 @@ class ObservedRun(Protocol):
 
     @property
     def problems(self) -> list[Problem]:
-        """Trainings and metrics with a status other than ``ok``; complete when the run has ended."""
+        """Trainings and metrics with a status other than ``ok``; the list is complete after the run."""
 
     @property
     def skipped(self) -> list[Problem]:
-        """Trainings and metrics that were skipped, with the reason; complete when the run has ended."""
+        """Trainings and metrics that were skipped, with the reason; the list is complete after the run."""

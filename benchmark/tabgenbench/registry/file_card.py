@@ -83,8 +83,7 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
 
     If a column has one role in the card and another in ``given``, the role in ``given`` is used. For example,
     ``conditions=[income]`` removes ``income`` from the categorical features of the card. Columns that ``given`` ignores
-    are
-    ignored in addition to those of the card. With ``ignore=[]``, no column is ignored.
+    are ignored in addition to the ignored columns of the card. With ``ignore=[]``, no column is ignored.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}

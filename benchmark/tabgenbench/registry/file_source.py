@@ -1,7 +1,7 @@
-"""A dataset from a user's file, given by the path of the table or of its card (description).
+"""A dataset from a user's file. The user gives the path of the table, or of a card that describes the table.
 
 A card is a TOML file with the fields of `FileCard`, or a metadata JSON of SDV. Missing fields are inferred from the
-table, and its note lists them:
+table, and the note of its `Source` lists them:
 
 * Sample ids are the first column if this column has no name, a name in `ID_NAMES` (``id``, ``sample``) or unique text.
   Otherwise, rows are numbered from 1.
@@ -59,7 +59,7 @@ class FileSource(DatasetSource):
     Args:
         config: options from the command line or a suite, which override the card.
         path: the card (TOML, or a metadata JSON of SDV) or the table itself.
-        card: fields of a card, for dataset sources whose cards are not files.
+        card: further fields of the card, for a subclass whose card is not a file.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -67,7 +67,7 @@ class FileSource(DatasetSource):
     """
 
     class Config(FileCard):
-        """Fields of a card, as options on the command line or in a suite file."""
+        """Options on the command line or in a suite file; they have the names of the fields of a card."""
 
     def __init__(self, config: Options | None = None, *, path: Path, card: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
@@ -101,7 +101,7 @@ class FileSource(DatasetSource):
     def identity(self) -> str:
         """Return a hash of the card, the options, the content of the file and the code that reads it.
 
-        The code is included because dataset sources in other packages use this class.
+        The hash of a dataset source in another package does not include the code of this module.
         """
         facts = [
             code_hash(__name__),
@@ -132,7 +132,7 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the origin of a table (`Source`): its name, the options of its card and its note."""
+    """Return the `Source` of a table: name of the dataset, options of its card, and a note on inferred fields."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
@@ -142,8 +142,8 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
 
     Args:
         frame: one row per sample, indexed by sample ids.
-        said: the given fields of the card.
-        names: name of the dataset, and name of the file or data in the note.
+        said: the fields of the card that the user has set.
+        names: name of the dataset, and name of the file or data for the note on inferred fields.
         where: name of the table in error messages.
 
     Raises:
@@ -178,7 +178,7 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return False if TabGenBench wrote the column roles into ``adata`` and the card gives no roles, else True."""
+    """Return whether the card decides the column roles, and not the roles that TabGenBench wrote into ``adata``."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 

@@ -77,7 +77,7 @@ def cell_progress(cell: ObservedCell, progress: Progress) -> None:
 
 @hookspec
 def cell_finished(record: CellRecord) -> None:
-    """Observe that one training and its scoring have ended, with any status."""
+    """Observe that one training and its scoring have ended, whether they succeeded or failed."""
 
 
 @hookspec

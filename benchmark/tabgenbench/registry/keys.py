@@ -1,4 +1,7 @@
-"""Keys: hashes that change if, and only if, something changes that can affect a result."""
+"""Keys of stored results: hashes of everything that can affect a result.
+
+If the key is unchanged, a run uses the stored result.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +51,9 @@ def seed_of(*parts: int | str) -> int:
 
 
 def program_of(source: str | bytes) -> str:
-    """Return the syntax tree of a source text as text, without comments, docstrings and formatting.
+    """Return a text that describes the syntax tree of Python source, without comments, docstrings and formatting.
 
-    The text is the same on Python 3.11 to 3.13.
+    The result is the same on Python 3.11 to 3.13.
 
     >>> program_of("x = 1 # one") == program_of("x=1")
     True
@@ -103,7 +106,7 @@ def code_hash(module: str) -> str:
 
 
 def is_of_session(kind: type) -> bool:
-    """Return whether a class is defined in a notebook, at a prompt or in the main script, not in a module."""
+    """Return whether a class is defined in a notebook, at a prompt or in the main script, and not in a module."""
     return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
 
 
@@ -122,9 +125,9 @@ def syntax_tree(source: str | bytes) -> ast.Module:
 def class_hash(kind: type) -> str:
     """Return a hash of the code of a plugin's class.
 
-    For a class of a module, the hash is `code_hash` of the module. For a class of a notebook or prompt, the hash covers
-    the byte code and constants of the methods. It also covers functions, classes and plain values of the notebook that
-    the methods use.
+    If a module defines the class, the hash is `code_hash` of the module. If a notebook or prompt defines the class, the
+    hash covers the byte code and constants of the methods, and the functions, classes and plain values that the methods
+    use.
 
     Raises:
         PluginError: the module of the class cannot be found.
@@ -138,7 +141,6 @@ def class_hash(kind: type) -> str:
 
 
 def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
-    """Yield texts that describe an object for hashing: code of functions and classes, or a value."""
     if id(value) in seen:
         return
     if isinstance(value, staticmethod | classmethod):

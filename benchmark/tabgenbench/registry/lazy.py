@@ -1,4 +1,4 @@
-"""Plugins that are imported at first use, and loading of a class in another process."""
+"""Plugin classes that are imported at first use, and loading of a class in another process."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Lazy:
 
     @property
     def install_hint(self) -> str:
-        """The command that installs the optional extra, or empty."""
+        """The command that installs the optional extra; an empty text if the plugin has no extra."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     @property
     def lacks(self) -> str:
-        """Text that names missing packages and the command that installs them; empty if none is missing."""
+        """A text with the missing packages and the command that installs them; empty if no package is missing."""
         missing = missing_packages(self.extra) if self.extra else ()
         are = "is" if len(missing) == 1 else "are"
         return f"needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}" if missing else ""
@@ -56,8 +56,8 @@ class Lazy:
             without_packages: whether to import the class even if packages of its extra are missing.
 
         Raises:
-            PluginError: a package of the plugin's extra is not installed, the import raises an exception, or the class
-                is missing or has another name.
+            PluginError: a package of the plugin's extra is not installed, the import raises an exception, the class is
+                missing, or its attribute ``name`` differs from this object's ``name``.
         """
         if not without_packages and self.lacks:
             raise PluginError(f"plugin {self.name!r}: {self.lacks}")
@@ -77,14 +77,14 @@ class Lazy:
 
 
 class _NoSuchName(PluginError):
-    """The module of a target has no class of the given name."""
+    """The module has no class of the given name."""
 
 
 def target_of(kind: type) -> Target:
     """Return a description (target) with which `load_target` loads the class in another process.
 
     The target of a class in a module is ``module:Class``. A class in a notebook, a script or a function cannot be
-    imported. Its target is the pickled class, with the objects that the class uses.
+    imported; the target is then the pickled class, with the objects that the class uses.
 
     Raises:
         PluginError: the class must be pickled, but refers to something that cannot be pickled.
@@ -116,7 +116,7 @@ def load_target(target: Target) -> Any:
 
     Raises:
         PluginError: the module has no class of this name.
-        Exception: the import of the module raises this exception.
+        Exception: any exception of the imported module.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

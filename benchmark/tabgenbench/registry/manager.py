@@ -1,4 +1,4 @@
-"""Loading of installed plugins, and search for plugins by name."""
+"""Loads installed plugins, and finds the classes and suites that they register by name."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class Entry:
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Return whether this entry is for a given class; import nothing."""
+        """Return whether this entry describes a given class, without importing the entry's class."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
     @property
     def extra(self) -> str:
-        """The optional extra that installs the packages of the class, or empty."""
+        """The optional extra that installs the packages of the class; an empty text if there is none."""
         return self.target.extra or "" if isinstance(self.target, Lazy) else ""
 
     @property
     def lacks(self) -> str:
-        """Text that names missing packages and the command that installs them; empty if none is missing."""
+        """A text with the missing packages and the command that installs them; empty if no package is missing."""
         return self.target.lacks if isinstance(self.target, Lazy) else ""
 
     def load(self, *, without_packages: bool = False) -> Any:
@@ -88,13 +88,13 @@ class Disabled:
 
 @dataclass
 class Plugins:
-    """All installed plugins. `make_manager` creates this object.
+    """All installed plugins.
 
     Attributes:
-        manager: manager of the enabled plugins.
-        disabled: the disabled plugins, in the order of their failures.
+        manager: the pluggy manager, which has only the enabled plugins.
+        disabled: the disabled plugins, the earliest failure first.
         versions: versions of the plugins' distributions, by plugin.
-        commands: names of the commands that `add_commands` got from each plugin, by plugin.
+        commands: names of the commands that each plugin added in `add_commands`, by plugin.
     """
 
     manager: pluggy.PluginManager
@@ -115,7 +115,7 @@ class Plugins:
         return self._entries[kind]
 
     def entries(self, kind: Kind) -> dict[str, Entry]:
-        """Return the entries of a kind by name, sorted by name.
+        """Return a dictionary from name to entry for a kind, such as ``generators``, sorted by name.
 
         Raises:
             PluginError: two entries have the same name. The message names both distributions.
@@ -175,7 +175,7 @@ class Plugins:
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer hook, such as ``cell_finished``, in every plugin.
 
-        A plugin is disabled if its hook raises an exception; the others are still called.
+        A plugin whose hook raises an exception is disabled, and the next plugin is called.
         """
         for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
             self._call(impl, hook, arguments)
@@ -213,10 +213,10 @@ class Plugins:
 
 
 def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
-    """Load every installed plugin, and return the result.
+    """Load every installed plugin, and return the enabled and the disabled plugins.
 
     Args:
-        extra: additional plugins. Each is a module, an object or a class without arguments.
+        extra: additional plugins: modules, objects, or classes that can be created without arguments.
         points: entry points to load, by default all of the group ``tabgenbench``.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)

@@ -28,15 +28,14 @@ __all__ = ["MemorySource"]
 class MemorySource(DatasetSource):
     """Dataset source for a DataFrame or an AnnData object.
 
-    Roles of columns that the arguments do not give are inferred as for a file. Frames with equal values, names and
-    roles are the same dataset.
+    If the arguments give no role (such as condition or feature) to a column, the role is inferred as for a file. A run
+    uses the stored results of a frame with equal values, names and roles.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
-        name: name of the dataset on boards.
-        said: fields of a card (description) of the table, such as ``conditions``, ``group``, ``batch``, ``targets``,
-            ``ignore``, ``id``, ``scale``, ``log2p1``, ``layer``, ``per_10k``, and ``metadata`` (path of a metadata JSON
-            of SDV).
+        name: name of the dataset in results.
+        said: fields of the table's description: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``,
+            ``scale``, ``log2p1``, ``layer``, ``per_10k``, ``metadata`` (path of a metadata JSON of SDV), and others.
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.

@@ -78,7 +78,6 @@ class _Found:
         return tuple(one.name for one in fits)
 
     def doubtful(self, words: str) -> list[str]:
-        """Return the columns whose remark (``guess``) contains the given words."""
         return [one.name for one in self.columns.values() if words in one.guess]
 
 
@@ -88,12 +87,12 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     Args:
         frame: one row per sample, without the sample ids and the ignored columns.
         said: the given fields of the card.
-        title: name of the table in the note.
+        title: name of the table in the returned note.
         where: name of the table in error messages.
 
     Raises:
-        DataError: a named column does not exist, the values of a column cannot be used, or a value is missing although
-            ``missing = "error"``.
+        DataError: a column that the card names does not exist, the values of a column cannot be used, or a value is
+            missing although ``missing = "error"``.
     """
     _check_names(frame, said, where)
     if said.missing == "error":
@@ -354,7 +353,7 @@ def _note(
     ids: str | None,
     n_rows: tuple[int, int],
 ) -> str:
-    """Return a text on the inferred roles and kinds of columns; ``n_rows`` are rows of the file and of the table."""
+    """Return a text on the inferred roles and kinds of columns; ``n_rows``: rows of the file, rows of the table."""
     made = [name for name in schema.categorical_features if name in found.columns]
     facts = {
         "sample ids": [ids] if ids and said.id is None else [],

@@ -34,7 +34,7 @@ PERSONAL = frozenset(  # sdtypes of personal data that need no ``"pii": true``
 
 
 def read_sdv_metadata(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of the table (or empty) and the fields of a card that follow from SDV metadata.
+    """Return the name of the table (empty if missing) and the fields of a card that SDV metadata contain.
 
     Raises:
         DataError: the file cannot be read, is not JSON, does not describe exactly one table, or contains an unknown

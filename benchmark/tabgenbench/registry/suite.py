@@ -1,4 +1,4 @@
-"""Suites: TOML files that list datasets, generators and metrics, and set numbers of splits, seeds and tables."""
+"""Suites: TOML files that list the datasets, generators and metrics of a benchmark."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def parse_choice(item: Any) -> Choice:
 
 
 def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
-    """Convert items of a suite to datasets.
+    """Convert the items of a suite's list ``datasets``.
 
-    Every dataset has the option ``train_rows``, the number of training rows. A list of numbers gives one dataset per
-    number.
+    Every dataset has the option ``train_rows``, the number of training rows. If this option is a list, the result has
+    one dataset for each number.
     """
     choices = []
     for choice in map(parse_choice, items):
@@ -94,9 +94,9 @@ def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
 
 
 def is_for(only_for: Sequence[str], dataset: str) -> bool:
-    """Return whether a plugin may be used on a dataset, which is given as NAME or NAME:key=value.
+    """Return whether ``only_for`` is empty or lists the dataset.
 
-    Every dataset is allowed if ``only_for`` is empty.
+    ``dataset`` is text of the form NAME or NAME:key=value; NAME alone in ``only_for`` allows all options.
     """
     return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
 
@@ -108,7 +108,7 @@ def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]
         kind: kind of the plugins, such as ``metrics``.
         given: one item or a list of items. An item is a text or dictionary for `parse_choice`, a class, or an instance,
             whose options are used.
-        plugins: the registered plugins. Given classes are added to them.
+        plugins: the registered plugins, to which given classes are added.
 
     Raises:
         ConfigError: an item has another type.

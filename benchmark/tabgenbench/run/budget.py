@@ -1,12 +1,12 @@
 """Time budget of a run: the order in which trainings (cells) start, and whether the next one can start.
 
 A run with a budget works in rounds. A round consists of all trainings with one seed on one split of every dataset.
-Boards compute confidence intervals over splits, so the first seed is used on every split before the second seed.
-A training of a later round starts only after all trainings of the earlier rounds have started. At any time, all
+Boards compute confidence intervals over splits, so the first seed is used on every split before the second seed. A
+training of a later round starts only after all trainings of the earlier rounds have started. At any time, all
 generators have therefore been trained on nearly the same splits. Within a round, trainings of unknown duration start
-first, because the remaining time is then longest. The others follow, shortest first. If the next training does not fit
-into the remaining time, no further training starts. A shorter training of a later round might fit, but another
-generator would then lack a result on the same split.
+first, because the remaining time is then longest. Trainings of known duration follow, shortest first. If the next
+training does not fit into the remaining time, no further training starts. A shorter training of a later round might
+fit, but another generator would then lack a result on the same split.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def balanced(cells: Iterable[Cell], seconds_of: Callable[[Cell], float | None]) 
     """Return trainings in the order in which a run with a time budget starts them.
 
     Args:
-        cells: the trainings, in the order of the plan.
-        seconds_of: returns the estimated seconds of a training, or None.
+        cells: the trainings to sort.
+        seconds_of: returns the estimated seconds of a training, or None without an estimate.
     """
 
     def place(cell: Cell) -> tuple[tuple[int, int], bool, float]:

@@ -1,4 +1,4 @@
-"""The queue of a run's trainings (cells), which is sorted by rounds if the run has a time budget."""
+"""Queue of a run's cells. A cell is a training of one generator on one split with one seed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ OFFER_SECONDS = 0.02  # between two checks for new cells while preflight checks 
 
 
 class CellQueue:
-    """Gives trainings (cells) to the threads of a run, which share one queue.
+    """Gives trainings to the threads of a run, which share one queue.
 
-    A training enters the queue as soon as its generator has been checked, while other generators are still checked.
-    With a
-    time budget (`tabgenbench.run.budget`), trainings of the second and later rounds wait until all trainings are in the
-    queue. After the first training that does not fit into the remaining time, no further training starts.
+    A training enters the queue as soon as its generator has been checked, while other generators are still checked. If
+    the run has a time budget, the queue is sorted by round (all trainings with one seed on one split, see
+    `tabgenbench.run.budget`). The second round starts after all trainings are in the queue. If the next training does
+    not fit into the remaining time, no further training starts.
 
     Args:
         run: the run.
-        claims: locks by which several runners of one store avoid double work.
+        claims: locks on trainings, so that two runners of one store do not repeat each other's work.
         stopping: event that is set when the run must stop.
     """
 
@@ -55,7 +55,7 @@ class CellQueue:
                 self._waiting.sort(key=lambda cell: self._order[cell.key])
 
     def end_offers(self) -> None:
-        """Declare that all trainings of the run are in the queue."""
+        """Declare that all trainings are in the queue, so that `next` returns None once the queue is empty."""
         with self._choosing:
             self._all_offered = True
 

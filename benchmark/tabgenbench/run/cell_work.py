@@ -39,12 +39,12 @@ class Stopped(Exception):
 
 
 class CellWork:
-    """Trains generators and scores their samples, one cell (training) at a time in each thread.
+    """Trains generators and scores their samples; each thread works on one training (a cell) at a time.
 
     Args:
         run: the run.
         engine: engine that runs the code of plugins.
-        announce: function that calls an observer hook, given the name of the hook and its arguments.
+        announce: function that calls a hook of the observers (plugins that follow a run), given its name and arguments.
         stopping: event that is set when the run must stop.
     """
 
@@ -56,7 +56,7 @@ class CellWork:
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Train the generator of a cell and score its samples, unless results exist; return the record of the training.
+        """Train the generator and compute its metrics, each unless a result exists; return the record of the training.
 
         Raises:
             Stopped: the run was stopped during the work.
@@ -249,7 +249,7 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return time, memory and status of the phases (such as fit) that the task entered.
+    """Return time, memory and status of each phase (such as fit) that began.
 
     The seconds of fit and sample exclude the time in which tables are written.
     """

@@ -1,4 +1,4 @@
-"""Selection of the engine that runs the tasks of a run, and its options."""
+"""Selection of the engine, which runs trainings and metrics as tasks, and of its options."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["EngineChoice", "choose_engine"]
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """An engine with its options, and some options of a run.
+    """The class and the options of an engine, and options of the run.
 
     Attributes:
         kind: class of the engine.
-        options: options of the engine, after `Engine.settle`.
+        options: options of the engine, with the defaults that `Engine.settle` inserts.
         timing: whether trainings run one at a time, so that measured times can be compared.
         retry_failed: whether failed trainings and metrics are repeated.
-        keep_models: whether trained models are kept. None keeps models of at most `MODEL_BYTES`.
+        keep_models: whether trained models are kept. If None, models of at most `MODEL_BYTES` are kept.
     """
 
     kind: type[Engine]
@@ -63,7 +63,7 @@ class EngineChoice:
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return an engine that is ready for tasks; without ``store``, its tasks must not use a store."""
+        """Return an engine that is ready for tasks; without ``store``, the tasks must not use a folder of results."""
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder

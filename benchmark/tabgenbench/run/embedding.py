@@ -33,7 +33,7 @@ __all__ = ["Embedded", "embed_rows", "read_embedding"]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Latent coordinates and predicted labels from one trained generator; empty if it computes none.
+    """Latent coordinates and labels that one trained generator computed; a dictionary is empty if there are none.
 
     Attributes:
         train: coordinates of the training rows, followed by the validation rows, by name of the latent space.
@@ -49,11 +49,11 @@ class Embedded:
 def embed_rows(
     generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
 ) -> list[str]:
-    """Embed all rows of a split, predict conditions of test rows, write a file, and return notes on errors.
+    """Embed all rows of a split, predict conditions of test rows, write both to a file, and return notes on errors.
 
-    If the generator can neither embed nor predict, no file is written. An error of the generator becomes a note,
-    because its synthetic tables are complete. With ``must_succeed``, for suites without synthetic tables, the error is
-    raised.
+    If the generator can neither embed nor predict, no file is written. An error of the generator is returned as a note,
+    because the synthetic tables of the generator are still usable. With ``must_succeed``, which is set for suites
+    without synthetic tables, the error is raised instead.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []
@@ -94,7 +94,7 @@ def embed_rows(
 
 
 def read_embedding(path: Path | None) -> Embedded:
-    """Read a file that `embed_rows` wrote; without a path, return an empty result."""
+    """Return the content of a file that `embed_rows` wrote; without a path, return an empty result."""
     found = Embedded()
     if path is None:
         return found

@@ -21,12 +21,12 @@ class GeneratorEstimate:
     """Estimated time and disk space of the pending trainings (cells) of one generator.
 
     Attributes:
-        label: name with the options that differ from the defaults.
+        label: name of the generator with the options that differ from the defaults.
         cells: number of pending trainings.
         seconds: total seconds, or None if the time of a training is unknown.
         low: total seconds if each training is as fast as the fastest earlier training.
         high: total seconds if each training is as slow as the slowest earlier training.
-        bytes: size of all files, or only of the synthetic tables if there is no earlier training.
+        bytes: size of the files that the trainings write; without an earlier training, only of the synthetic tables.
         source: text that says on what the estimate is based.
     """
 
@@ -70,7 +70,7 @@ class Estimate:
         workers: number of trainings that run at the same time.
         longest: seconds of the longest training.
         split_bytes: size in bytes of splits that must still be written.
-        unknown_metrics: metrics of unknown time, which the estimate leaves out.
+        unknown_metrics: metrics whose time is unknown; the estimate does not include their time.
     """
 
     generators: tuple[GeneratorEstimate, ...]
@@ -121,7 +121,7 @@ class Estimate:
         return f"{time} and {bytes_text(self.bytes)} of disk ({based})"
 
     def timed_line(self, label: str) -> str:
-        """Return a text with the estimated times of the whole run and of one generator, for its progress."""
+        """Return a text with the estimated times of one generator and of the whole run, to show during the run."""
         [one] = [one for one in self.generators if one.label == label]
         shared = min(self.workers, one.cells)
         time = range_text((one.seconds or 0.0) / shared, one.low / shared, one.high / shared)

@@ -4,8 +4,8 @@ The generator, its options (except ``epochs``) and the kind of device of an earl
 the new training. Earlier trainings with the same table, epochs and number of threads are preferred. If there are none,
 the estimate uses earlier trainings on the table of the most similar size. Their times are multiplied by a ratio:
 
-- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network, or of
-  training rows x features if the generator has no option ``epochs``;
+- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network. If the
+  generator has no option ``epochs``, the ratio of training rows x features;
 - sampling, metrics and synthetic tables: the ratio of test rows x features x number of synthetic tables;
 - everything else (imports, reading, writing): 1.
 
@@ -104,7 +104,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier training; if it is finished, discard estimates from first epochs of running trainings."""
+        """Add an earlier training. A finished training replaces times from first epochs of its generator."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -116,7 +116,7 @@ class Estimator:
         self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
-        """Return whether an earlier training of the generator with these options has been added."""
+        """Return whether an earlier training of the cell's generator, with equal options, has been added."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
@@ -156,7 +156,7 @@ class Estimator:
         )
 
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
-        """Measure the time per epoch of a running training, and return whether its generator can now be estimated.
+        """Measure the time per epoch of a running training, and return whether this call completes a measurement.
 
         Generators with an earlier training are not measured. A measurement needs two progress reports that are at least
         `TIMED_SECONDS` apart, or one report after `LONG_SECONDS`.
@@ -202,7 +202,7 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the estimated seconds of a metric for one training, or None; the generator does not matter."""
+        """Return the estimated seconds of a metric from earlier trainings of any generator, or None."""
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
             return known[size]
@@ -248,7 +248,7 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return keys of the earlier trainings most similar to the new ones, the most similar of each first."""
+    """Return keys of the `PER_TABLE` earlier trainings most similar to each new training, the best matches first."""
 
     def best(new: CellIdentity) -> list[str]:
         def distance(one: tuple[str, CellIdentity]) -> tuple[bool, float]:
@@ -267,7 +267,6 @@ def group_of(identity: CellIdentity) -> Group:
 
 
 def _place(identity: CellIdentity) -> tuple[str, int]:
-    """Return the table and the epochs of a training; trainings that share these should take equal time."""
     return identity.dataset_fingerprint, _epochs(identity) or 0
 
 
@@ -288,6 +287,6 @@ def _values(identity: CellIdentity) -> int:
 
 
 def _mean(seconds: Iterable[float]) -> float:
-    """Return the mean, or 0 if it is negative. Values are differences of rounded times and can be negative."""
+    """Return the mean, but at least 0, because differences of rounded times can be negative."""
     found = list(seconds)
     return max(0.0, fmean(found)) if found else 0.0

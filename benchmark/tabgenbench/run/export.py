@@ -38,7 +38,7 @@ PROGRESS_SECONDS = 5.0  # minimum time between lines of progress
 
 
 class ExportFailed(TabGenBenchError):
-    """A generator failed during another training or while it sampled rows."""
+    """A generator failed while it was trained again or while it sampled rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,10 @@ class ExportRequest:
         store: folder of results, which is only read.
         choice: the training (cell) whose generator samples the rows.
         rows: number of new rows, or None for a stored synthetic table.
-        draw: number of the stored synthetic table. For new rows, the number acts as a seed.
+        draw: number of the stored synthetic table. New rows depend on this number as on a seed.
         given: values of condition columns that new rows must have.
-        options: ``executor``, ``device``, ``timeout`` and ``memory``, as for a run. By default, the device is that of
-            the training.
+        options: ``executor``, ``device``, ``timeout`` and ``memory``, as for a run. By default, rows are sampled on the
+            device of the training.
         say: function that prints a line on the progress of the export.
     """
 
@@ -67,7 +67,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A synthetic table on the dataset's own scale, with the record of its training and its origin as text."""
+    """A synthetic table on the dataset's own scale, the record of the training, and a text on the table's origin."""
 
     table: Table
     record: CellRecord
@@ -114,8 +114,6 @@ def _finished(path: Path, record: CellRecord, origin: str, request: ExportReques
 
 
 class _Sampling:
-    """Samples the requested rows in a temporary folder."""
-
     def __init__(
         self, request: ExportRequest, plugins: Plugins, store: Store, record: CellRecord, folder: Path
     ) -> None:  # house: the parts of one export, set once

@@ -51,11 +51,11 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
         store: the store.
         choice: the training to select.
         plugins: the plugins, to which a class in ``choice`` is added.
-        say: function that prints a message, for example if several trainings match.
+        say: function that prints a message, such as that the latest of several matching trainings is used.
 
     Raises:
         StoreError: the store has no trainings.
-        ConfigError: no training matches, several match, or the training has another status.
+        ConfigError: no training matches, the description is ambiguous, or no matching training succeeded.
     """
     others = (choice.generator, choice.dataset, choice.split, choice.seed)
     if choice.cell and any(one is not None for one in others):
@@ -115,7 +115,7 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first of the wanted labels that exists.
+    """Return the records of one label: the first label of ``wanted`` that some record has.
 
     The name of a plugin is enough if only one label has this name.
     """
@@ -136,7 +136,7 @@ def _narrowed(
 def _of_file(
     records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
 ) -> list[CellRecord]:
-    """Return the trainings on the content of a file; if there are none, print a message and return all."""
+    """Return the trainings on the data of a file; if there are none, print a message and return all trainings."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
         opened = open_dataset(parse_choice(str(given)), plugins, None)

@@ -1,4 +1,4 @@
-"""Names of synthetic tables that a board compares."""
+"""Names of synthetic tables that are scored together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def is_one_table(synthetic: Any) -> bool:
 
 
 def name_tables(synthetic: Any) -> dict[str, Data]:
-    """Return synthetic tables by name. The name of a file is used without its suffix.
+    """Return a dictionary of the synthetic tables by name; a file has its name without suffix.
 
     Args:
         synthetic: a path of a file or a folder of files, a list of paths, a dictionary of tables by name, or one table
-            in memory, whose name becomes ``synthetic``.
+            in memory, which gets the name ``synthetic``.
 
     Raises:
         DataError: a folder contains no table, two tables have the same name, or a table in a list has no name.

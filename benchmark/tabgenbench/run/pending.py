@@ -1,4 +1,4 @@
-"""Work of a run that is not done yet.
+"""Finds the trainings and scores that a run still has to compute.
 
 Each function reads the store again, because other runners may have written results.
 """
@@ -40,7 +40,7 @@ def find_work(run: Run) -> list[Cell]:
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
     """Return whether the generator of a cell must be trained.
 
-    It need not be trained if another runner has trained it since `find_work`.
+    A failed training is not repeated if another process has repeated it since `find_work`.
 
     Args:
         run: the run.
@@ -69,7 +69,7 @@ def is_unchanged(run: Run, cell: Cell) -> bool:
 
 
 def count_failed(run: Run) -> int:
-    """Return the number of trainings that failed earlier, or have a failed metric, and are not repeated."""
+    """Return the number of trainings that this run does not repeat, although they or their metrics failed earlier."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
@@ -98,7 +98,6 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return the modification times (ns) of the files of a training and its scores; 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

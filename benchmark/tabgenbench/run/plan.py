@@ -1,4 +1,4 @@
-"""The plan of a run: the plugins of a suite with validated options, and all trainings (cells) with their keys."""
+"""The plan of a run: plugins with validated options, and all trainings (cells) with identifying hashes (keys)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class OpenedDataset(NamedTuple):
     train_rows: int | None = None
 
     def named(self, label: str) -> OpenedDataset:
-        """Return the dataset with another label, to which ``train_rows`` is added."""
+        """Return the dataset with this label, followed by the option ``train_rows`` if it is set."""
         if self.train_rows is not None:
             label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
         return self._replace(label=label)
@@ -68,7 +68,7 @@ class PluginChoice:
         distribution: Python distribution that registers the plugin.
         label: name with the options that differ from the defaults.
         code: hash of the plugin's code.
-        only_for: datasets on which the plugin is used. If empty, it is used on all.
+        only_for: datasets on which the plugin is used. If empty, the plugin is used on all datasets.
     """
 
     name: str
@@ -86,7 +86,8 @@ class GeneratorChoice(PluginChoice):
 
     Attributes:
         is_planted: whether the generator is a control with a deliberate fault, which boards leave out.
-        lacks: text that names missing packages of the generator. If it is not empty, the generator is not trained.
+        lacks: names of missing packages of the generator, or empty. With missing packages, the generator is not
+            trained.
         title: label that the suite sets for boards, or empty.
     """
 
@@ -115,9 +116,9 @@ class Cell:
 
     Attributes:
         key: hash of everything that can change the trained model and its samples.
-        identity: description of the training in the results.
+        identity: dataset, split, generator and seed, as stored in the results.
         generator: the generator to train.
-        metric_keys: keys (hashes) of scores, by label of the metric.
+        metric_keys: for each label of a metric, the hash that identifies its scores.
     """
 
     key: str
@@ -178,7 +179,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
     Raises:
         ConfigError: a name or an option is unknown or invalid, a generator or metric is listed twice with equal
-            options, or two generators of a dataset have the same label.
+            options, or two generators have the same label on a dataset.
         PluginError: a class cannot be imported or used, or a package of a metric is not installed.
     """
     generators, metrics = [], []
@@ -239,9 +240,9 @@ def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
-    """Return the dataset with a given name or file.
+    """Return the dataset that a registered name or the path of a file selects.
 
-    Every dataset has the option ``train_rows``, which its source does not get.
+    Every dataset accepts the option ``train_rows``, which is not passed to the source of the table.
 
     Raises:
         ConfigError: the dataset or an option does not exist, or ``train_rows`` is not a positive whole number.
@@ -268,7 +269,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Return all trainings (cells) of a suite, with their keys.
+    """Return all trainings (cells) of a suite, each with an identifying hash (key).
 
     Trainings with equal keys are planned once.
 
@@ -276,8 +277,8 @@ def make_plan(
         suite: the suite.
         resolved: generators and metrics of the suite.
         prepared: datasets of the suite with their splits.
-        device: device of the computation. The keys depend on ``cpu`` or ``cuda``.
-        threads: number of threads of each training, on which the keys depend.
+        device: device of the computation. Its kind, ``cpu`` or ``cuda``, is part of the keys.
+        threads: number of threads of each training, part of the keys.
     """
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}

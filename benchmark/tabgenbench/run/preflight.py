@@ -1,8 +1,8 @@
-"""Check before training (preflight): does a generator support its tables, and is there enough memory?
+"""Check before training (preflight) whether a generator supports its tables and has enough memory.
 
 Each generator is checked in a separate process, because its code may hang or crash. A training (cell) is refused in
-three cases: a package of the generator is missing, the generator raises `Unsupported`, or its memory estimate exceeds
-the limit. Any other problem causes a warning, and the generator is trained.
+three cases: a package of the generator is missing, the generator does not support the table, or its memory estimate
+exceeds the limit. Any other problem causes a warning, and the generator is trained.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Results of the checks before training, by the key of the training (cell).
+    """Results of the checks before training, as dictionaries by the key (hash) of a training (cell).
 
     Attributes:
         refusals: trainings that do not start and get the status ``skipped``.
         estimates: peak memory of fit in bytes, as the generator estimates it.
-        warnings: problems of a check that do not prevent the training.
+        warnings: problems that do not prevent the training.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class Preflight:
     warnings: dict[str, str] = field(default_factory=dict)
 
     def lines(self, cells: Iterable[Cell]) -> list[str]:
-        """Return one sentence per generator, dataset and reason; refusals come before warnings.
+        """Return one line of text per generator, dataset and reason: first refusals, then warnings.
 
-        Reasons that differ only in numbers count as one.
+        Reasons that differ only in numbers share a line.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
@@ -70,7 +70,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Answer:
-    """Result of a check on one table: why the generator declines it, estimated memory in bytes, or a warning."""
+    """Result of a check on one table: the reason of a refusal, the estimated memory in bytes, or a warning."""
 
     declined: str = ""
     estimate: int | None = None
@@ -89,7 +89,7 @@ def find_refusals(
     at_once: int = 1,
     accept: Callable[[Sequence[Cell]], None] = lambda cells: None,
 ) -> Preflight:
-    """Return which trainings must not start, after a check of each generator on its tables.
+    """Check each generator on its tables, and return refusals, memory estimates and warnings.
 
     Generators with fast imports are checked first, so that they can be trained while large libraries are imported.
 
@@ -101,7 +101,7 @@ def find_refusals(
         folder: an existing folder for log files.
         seconds: time limit of the check of one generator.
         at_once: number of generators that are checked at the same time.
-        accept: function that gets trainings that may start, as soon as they are known.
+        accept: function that is called after each check with the trainings that may start.
     """
     found = Preflight({cell.key: Refusal(cell.generator.lacks) for cell in cells if cell.generator.lacks})
     cells = [cell for cell in cells if not cell.generator.lacks]
@@ -154,7 +154,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the result for tables that a check did not reach."""
+    """Return the result for tables for which the check sent no result."""
     if outcome.status == "skipped":  # the constructor raised Unsupported, as it would before a fit
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -175,15 +175,14 @@ def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> Ce
 
 
 def was_refused(record: CellRecord) -> bool:
-    """Return whether a record is from `refused_record`.
+    """Return whether a record was made by `refused_record`.
 
-    Every run checks such trainings again, because limits may change.
+    Every run checks refused trainings again, because limits may change.
     """
     return record.status == "skipped" and PHASE in record.phases
 
 
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
-    """Return, for each generator with its options, the tables and the trainings (cells) on each table."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity
@@ -226,7 +225,7 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...], int], send: Send) -> None:
     """Check one generator on each of its tables.
 
-    Each result is sent at once, because the generator may crash on the next table.
+    Each result is sent before the next table is checked, because this check may crash the process.
     """
     target, options, sizes, draws = payload
     kind = load_target(target)

@@ -63,7 +63,7 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the names of the sets of modules to import when a run starts, at most two.
+    """Return the names of at most two sets of modules, which are imported when a run starts.
 
     Each set is imported in its own process. More than two simultaneous imports would delay the first trainings, so
     other sets are imported when they are needed. This function imports no plugin.
@@ -80,7 +80,7 @@ def preload_for(*targets: Target) -> str:
 
 @cache
 def preload_of(*targets: Target) -> str:
-    """Return the name of the smallest set of modules that contains all heavy packages the targets import.
+    """Return the name of the smallest set of modules with all slowly imported packages that the targets import.
 
     The name is ``full``, the largest set, if no set contains all of these packages, or if a target is pickled, cannot
     be read or imports an unknown package.
@@ -104,7 +104,6 @@ def preload_of(*targets: Target) -> str:
 
 
 def _imported_by(modules: Iterable[str]) -> set[str]:
-    """Return the dotted names that modules import, directly or through modules of plugin packages."""
     found: set[str] = set()
     read: set[Path] = set()
     waiting = list(modules)

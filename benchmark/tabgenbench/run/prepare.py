@@ -26,10 +26,9 @@ class Prepared:
     """A dataset with its splits. Method `commit` writes new splits to the store.
 
     Attributes:
-        index: label, fingerprint, size, schema and all known splits of the dataset.
+        index: label, fingerprint, size, schema, stored splits and new splits of the dataset.
         splits: the requested splits, in order; a split with two folds (``thirds`` in `SplitConfig`) appears twice.
-        identity: hash of the source's code, options and input files, from which the index file in the store has its
-            name.
+        identity: hash of the source's code, options and input files; the name of the index file in the store.
     """
 
     index: DatasetIndex
@@ -86,7 +85,7 @@ def prepare_dataset(
         tables: tables that this run has loaded, by `identity_of`; a newly loaded table is added.
 
     Raises:
-        ConfigError: the settings of the split do not fit the table.
+        ConfigError: the table cannot be split with these settings.
         DataError: the table cannot be loaded or is invalid.
     """
     splitting = code_hash("tabgenbench.data.split")
@@ -126,7 +125,7 @@ def identity_of(source: DatasetSource, code: str) -> str:
 
 
 def read_index(store: Store, source: DatasetSource, code: str) -> DatasetIndex | None:
-    """Return the stored size, schema and splits of a dataset, or None if code, options or input files are new."""
+    """Return the stored index of a dataset, or None if the store has none for this code, options and input files."""
     return store.read(_index_path(store, identity_of(source, code)), DatasetIndex)
 
 

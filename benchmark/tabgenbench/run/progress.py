@@ -24,7 +24,7 @@ REFRESH_SECONDS = 0.2  # minimum time between updates of a notebook's bar
 
 
 def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+    """Return whether this process is the kernel of a notebook."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return getattr(shell, "kernel", None) is not None
 
@@ -87,8 +87,8 @@ class ProgressDisplay:
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
         """Show the epoch and the losses of a running training.
 
-        Plain lines also contain the remaining time. If the run has a new time estimate for a generator, the estimate is
-        printed first.
+        Where no bar is shown, printed lines also contain the remaining time. If the run has a new time estimate for a
+        generator, the estimate is printed first.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")

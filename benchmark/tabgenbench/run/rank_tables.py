@@ -1,8 +1,8 @@
-"""Ranks synthetic tables from other programs together with controls (simple reference generators).
+"""Comparison of synthetic tables from other programs with controls (simple reference generators).
 
-The results are stored as a suite with one split, the given training and test rows. The specification of a score names
-its controls: the ceiling has a good value, the floor has a bad value, and each planted failure has one known fault.
-Controls are trained and sampled in this process.
+The results are stored as a suite whose only split is the given training and test rows. Each score names its controls: a
+control with a good value, a control with a bad value, and controls with one known fault. Controls are trained and
+sampled in this process.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ MACHINE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """A synthetic table, with the other values of its record.
+    """A synthetic table from another program or from a control, with its description.
 
     Attributes:
-        stored: the table in the form that a run stores: counts, or values on the evaluation scale.
+        stored: the table as a run stores it, with counts or with values on the scale on which metrics compare rows.
         phases: times of training and sampling a control; empty for a table from another program.
     """
 
@@ -75,7 +75,7 @@ class _Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Split:
-    """The real training and test rows with missing values filled, and the transform to the evaluation scale."""
+    """The real training and test rows with filled missing values, and the transform to the scale of the metrics."""
 
     train: Table
     test: Table
@@ -85,7 +85,7 @@ class _Split:
 
 @contextmanager
 def ranked_board(request: ScoreRequest, plugins: Plugins, *, command: str) -> Iterator[Board]:
-    """Yield the board of ranked tables; its files are deleted when the ``with`` block ends.
+    """Yield the board of the compared tables; the files of the board are deleted when the ``with`` block ends.
 
     See `rank_tables` for arguments and errors.
     """
@@ -107,7 +107,8 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
         The record of the suite, with one row for each table and each control.
 
     Raises:
-        DataError: a table cannot be used, the columns of the tables differ, or a name is used twice.
+        DataError: a table cannot be used, the columns of the tables differ, or two tables, or a table and a control,
+            have the same name.
         ConfigError: a metric or an option is unknown.
         PluginError: a metric's class cannot be used.
     """
@@ -189,7 +190,6 @@ def _read(request: ScoreRequest, named: Mapping[str, Data]) -> tuple[_Split, lis
 
 
 def _control(choice: GeneratorChoice, plugins: Plugins, split: _Split, seed: int) -> _Candidate:
-    """Train a control, and sample one row for each test row, with the test row's conditions."""
     kind: type[Generator] = plugins.find("generators", choice.name).load_fitting("generators")
     check_makes(kind, split.train.schema)
     train = split.transform.for_generator(split.train) if kind.scale == "standardized" else split.train

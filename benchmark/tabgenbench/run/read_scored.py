@@ -1,4 +1,4 @@
-"""Reads the external tables to score: training rows, test rows and any number of synthetic tables."""
+"""Reads the tables that a user wants to score: training rows, test rows and any number of synthetic tables."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRequest:
-    """The tables to read.
+    """The tables to read; each is a path, a `pandas.DataFrame` or an `anndata.AnnData`.
 
     Attributes:
-        train: rows on which the models were trained, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
-        test: real rows that the models were not trained on, in one of the same forms.
-        synthetic: synthetic tables, in one of the same forms, by name; messages name a table by its path, if it has
-            one.
+        train: rows on which the models were trained.
+        test: real rows on which the models were not trained.
+        synthetic: synthetic tables by name. Messages call a table by its path or, without a path, by its name.
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        say: called with lines of text about assumptions on the tables.
+        say: called with lines of text about the tables, such as columns that are not scored.
     """
 
     train: Data
@@ -58,7 +57,7 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class ScoredTables:
-    """Real and synthetic tables with equal columns, not standardised; synthetic tables are in the requested order."""
+    """Real and synthetic tables with equal columns, not standardised; `synthetic` has the order of the request."""
 
     train: Table
     test: Table
@@ -66,7 +65,7 @@ class ScoredTables:
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> ScoredTables:
-        """Return the object for tables in the order of `ReadRequest.inputs`."""
+        """Assign tables, which are in the order of `ReadRequest.inputs`, to the three attributes."""
         return cls(tables[0], tables[1], list(tables[2:]))
 
 
@@ -79,20 +78,18 @@ class _Input:
 
     @property
     def path(self) -> Path | None:
-        """Path of the table's file, or None for a table from memory."""
         return Path(self.data).expanduser() if isinstance(self.data, str | Path) else None
 
     @property
     def where(self) -> str:
-        """Name of the table in error messages."""
         return self.words if self.path is None else str(self.path)
 
 
 def read_scored_tables(request: ReadRequest) -> ScoredTables:
-    """Read the requested tables, give them equal columns, and report assumptions by ``request.say``.
+    """Read the requested tables, and put the columns of all tables in the order of the training rows.
 
-    Unless a table is an h5ad file or an AnnData object, the kinds of columns (numeric or categorical) are inferred from
-    the real rows, and any table may have missing values.
+    If no table is an h5ad file or an AnnData object, the real rows determine which columns are numeric and which are
+    categorical. Tables may then have missing values, and ``request.say`` gets notes on the tables.
 
     Raises:
         DataError: a table cannot be used, or the columns of the tables differ.
@@ -106,7 +103,6 @@ def read_scored_tables(request: ReadRequest) -> ScoredTables:
 
 
 def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
-    """Read a table as a frame of numbers and text; return None for an AnnData object or an h5ad file."""
     if given.path is not None:
         if suffix_of(given.path) == ".h5ad":
             return None
@@ -163,7 +159,6 @@ def _check_columns(frame: pd.DataFrame, columns: list[str], left_out: set[str], 
 
 
 def _unknown(train: Table, synthetic: Table) -> list[str]:
-    """Return a note on the number of synthetic rows with a category that no training row has."""
     rows, examples = np.zeros(synthetic.n_rows, dtype=bool), []
     for name in synthetic.schema.categorical_features:
         unknown = ~synthetic.obs[name].isin(train.obs[name].unique()).to_numpy()
@@ -193,7 +188,6 @@ def _read(given: _Input, request: ReadRequest) -> Table:
 
 
 def _aligned(table: Table, train: Table) -> Table:
-    """Put the features of a table in the order of the training rows."""
     for column in set(train.schema.conditions) - set(table.schema.conditions):
         raise DataError(f"{table.source.name}: no condition {column!r}, which the training rows have; use equal names")
     missing = sorted(set(train.features) - set(table.features))

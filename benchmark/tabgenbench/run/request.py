@@ -38,7 +38,7 @@ class RunRequest:
         store: folder for the results.
         say: called with lines of text about slow steps and quarantined files.
         command: command that repeats the request; by default the command line of this process.
-        is_quiet: whether observers must not print, because the caller shows the result.
+        is_quiet: whether plugins that follow the run must not print, because the caller shows the result.
         budget: time in which trainings may start, or None.
         estimate_from: another store whose records are used to estimate times, or None.
     """
@@ -96,7 +96,6 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
 
 
 def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
-    """Load the datasets and make their splits; datasets with the same source are loaded once."""
     suite = request.suite
     prepared: dict[str, Prepared] = {}
     tables: dict[str, Table] = {}
@@ -130,7 +129,6 @@ def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
 
 
 def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
-    """Return an error message that says how to rename one of two datasets with the same name."""
     paths = list(dict.fromkeys(str(path) for path in (getattr(source, "path", None) for source in sources) if path))
     if len(paths) < 2:
         return f"datasets: two of them are named {label!r}; give each its own name, or list it once"
@@ -176,8 +174,6 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
     """Return the last lines of a run's output: skips, failures, disabled plugins, and the number of trainings.
 
-    One line lists all metrics that do not apply to a table; the full board states the reasons.
-
     Args:
         run: a finished run.
         plugins: the plugins.
@@ -214,7 +210,6 @@ def _budget_line(run: Run) -> str:
 
 
 def _skips(run: Run) -> list[str]:
-    """Return a line per reason with its skipped trainings, and one line for all skipped metrics."""
     cells: dict[str, list[str]] = {}
     for problem in (problem for problem in run.skipped if problem.metric is None):
         cells.setdefault(problem.reason, []).append(problem.title)

@@ -29,7 +29,7 @@ class RowsPayload:
     """Input of `sample_rows`.
 
     Attributes:
-        training: the generator, its split and its seed; the number of ``draws`` is not used.
+        training: the generator, its split and its seed; the field ``draws`` is not used.
         model: folder of the saved model, or None to train the generator.
         rows: number of rows, or None to sample one row for each test row, with its conditions.
         draw: number of the synthetic table; different numbers give different rows.
@@ -44,7 +44,7 @@ class RowsPayload:
 
 
 def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
-    """Write sampled rows to `ROWS_FILE`; return the rules used for rare conditions, and the generator's notes."""
+    """Write sampled rows to `ROWS_FILE`; return the rules for rows that the model could not sample, and notes."""
     trained = train_generator(payload.training, send, model=payload.model)
     send(mark("sample"))
     seed, draw = payload.training.seed, payload.draw
@@ -70,9 +70,9 @@ def ask_conditions(
 ) -> pd.DataFrame:
     """Return random conditions for new rows, shape (n_rows, n_conditions).
 
-    The conditions are copied from the n training rows in random order, each row n_rows // n or n_rows // n + 1 times.
-    If values are given, only training rows with these values are copied. If no training row has all of them, any row is
-    copied, and its values are replaced by the given ones.
+    The conditions are copied from the n training rows in random order. Each row is copied n_rows // n or n_rows // n +
+    1 times. If values are given, only training rows with these values are copied. If no training row has all given
+    values, all training rows are used, and the given values replace their values.
 
     Args:
         train: conditions of the training rows.
@@ -94,7 +94,7 @@ def ask_conditions(
 
 
 def check_given(train: pd.DataFrame, given: Mapping[str, str]) -> None:
-    """Raise `ConfigError` if a column is not a condition, or no training row has the given value."""
+    """Raise `ConfigError` if a given column is not a condition, or if no training row has its given value."""
     for column, value in given.items():
         if column not in train.columns:
             known = did_you_mean(column, map(str, train.columns)) or "; this dataset has no conditions"

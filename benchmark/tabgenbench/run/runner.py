@@ -1,4 +1,4 @@
-"""The runner: trains the generators and computes the scores that the store lacks.
+"""The runner: trains generators and computes scores whose results are missing in the store.
 
 Several runners can work on the same store.
 """
@@ -35,10 +35,10 @@ GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # longest time without a refresh; until th
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
-    """Train and score what the store lacks; ``make_engine`` is called only if something is missing.
+    """Compute the results of a run that the store lacks; ``make_engine`` is called only if results are missing.
 
-    Observers (plugins) are called in this thread. An interrupt, such as Ctrl-C, ends every process and leaves the store
-    intact.
+    Observers (plugins) are called in this thread. An interrupt, such as Ctrl-C, ends every process of the run and
+    leaves the store intact.
 
     Raises:
         StoreError: the file system of the store failed; no process of the run is left running.
@@ -101,7 +101,6 @@ def run_command() -> str:
 
 
 def _keep_refusals(run: Run) -> list[Cell]:
-    """Record the cells (trainings) that the checks before training refused, and return the other cells."""
     refusals = run.preflight.refusals
     if refusals:
         _write_refusals(run, [cell for cell in run.todo if cell.key in refusals])
@@ -109,7 +108,7 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused cells, except where another runner is at work or has written a record."""
+    """Record refused trainings, except those that another runner is working on or has recorded."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:

@@ -30,13 +30,14 @@ class ScoreRequest:
     """The tables to score, and the settings of the scoring.
 
     Attributes:
-        train: training rows of the model, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
-        test: real rows that the model was not trained on, in one of the same forms.
-        synthetic: synthetic rows of the model, in one of the same forms.
+        train: training rows of the model; like ``test`` and ``synthetic``, a path, a `pandas.DataFrame` or an
+            `anndata.AnnData`.
+        test: real rows that the model was not trained on.
+        synthetic: synthetic rows of the model.
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        metrics: metrics in a form that `tabgenbench.registry.suite.make_choices` accepts; if empty, all metrics whose
+        metrics: the metrics, as an argument of `tabgenbench.registry.suite.make_choices`; if empty, all metrics whose
             packages are installed.
         seed: seed of random metrics.
         say: called with lines of text about assumptions on the tables.
@@ -103,7 +104,6 @@ def chosen_metrics(request: ScoreRequest, plugins: Plugins) -> tuple[Choice, ...
 
 
 def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str]:
-    """Return the metrics whose packages are installed; report how to install those of other metrics."""
     names = []
     for name, entry in plugins.entries("metrics").items():
         target = entry.target

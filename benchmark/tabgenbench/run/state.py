@@ -32,7 +32,7 @@ class RunOptions:
         threads: threads of each cell.
         timeout: limit of each phase in seconds, or None.
         memory: memory limit of a cell in bytes, or None.
-        timing: whether measured times must be comparable; generators trained without this option are trained again.
+        timing: whether measured times must be comparable; trainings without this option are then repeated.
         retry_failed: whether failed cells and metrics are retried.
         model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
@@ -57,7 +57,7 @@ class Run:
         needs: what must be computed for each pending cell (``todo``), by the cell's key.
         estimator: estimates times from finished cells, which `load_earlier` reads.
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
-        timed: labels of generators with a new time estimate from their first epochs; observers remove what they read.
+        timed: labels of generators with a new estimate from their first epochs; an observer removes a label it reads.
         not_started: cells that were not started because the budget was used up, in order.
         not_kept: records of failed retrainings, by the cell's key; the store keeps the earlier successful records
             instead.
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def startable(self) -> list[Cell]:
-        """The pending cells (trainings) that the checks before training do not refuse."""
+        """The pending cells (trainings) that passed the checks before training."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
@@ -123,7 +123,7 @@ class Run:
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
-        """Return the estimated time and disk space of all pending trainings that are not refused."""
+        """Return the estimated time and disk space of all trainings of `startable`."""
         cells = self.startable
         new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
         missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]

@@ -1,4 +1,4 @@
-"""What an engine runs: `fit_cell` trains and samples without test rows, and `score_cell` scores."""
+"""The two tasks of a run: `fit_cell` trains and samples without test rows, and `score_cell` computes scores."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class _MetricState:
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     """Train a generator, write its synthetic tables and model, and return times, losses and notes.
 
-    The function sends the messages of `train_generator`, and a `Mark` (message) at the start of each phase: ``sample``,
-    ``embed`` and ``save``. Test rows are read only after the last table is written, and only if the generator embeds
-    rows or predicts labels.
+    The function calls ``send`` with the messages of `train_generator`, and with a `Mark` at the start of each of the
+    phases ``sample``, ``embed`` and ``save``. Test rows are read only after the last table is written, and only if the
+    generator embeds rows or predicts labels.
     """
     trained = train_generator(payload, send)
     transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
@@ -114,11 +114,11 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
 
 def score_cell(payload: ScorePayload, send: Send) -> None:
-    """Compute metrics on every synthetic table of a generator; without tables, compute them once.
+    """Compute metrics on every synthetic table of a generator; without synthetic tables, compute each metric once.
 
-    Before each call of a metric, the function sends a `Mark` (message) with the metric's own phase, `metric_phase`. The
-    time limit therefore applies to each metric, and a crash counts as a failure of the metric that caused it. At the
-    end, the function sends ``("scored", label, result)`` for each metric.
+    Before each call of a metric, the function sends a `Mark` (message) with the name of the metric's phase. The time
+    limit therefore applies to each metric, and a crash counts as a failure of the metric that caused it. At the end,
+    the function sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     own: dict[Side, Table] = {}
@@ -216,7 +216,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
 
 
 def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Return the number of rows for each rare condition and the rule applied to it, summed over contexts."""
+    """Return how many rows a fallback rule sampled instead of the model, by condition and rule, over all contexts."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

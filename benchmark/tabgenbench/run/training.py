@@ -39,7 +39,7 @@ class FitPayload:
     """Input of `tabgenbench.run.tasks.fit_cell`: paths and settings, without test rows.
 
     Attributes:
-        target: class of the generator.
+        target: class of the generator, as described by `target_of`.
         options: options of the generator.
         split_folder: folder with the training rows and the test conditions.
         out_folder: folder for the synthetic tables.
@@ -68,7 +68,7 @@ class Trained:
     Attributes:
         fit_context: the context of the training, or None for a loaded model.
         fit_seconds: seconds of `Generator.fit`.
-        common: returns the common arguments of `FitContext` and `SampleContext`; each call sets a new deadline.
+        common: returns the arguments that `FitContext` and `SampleContext` share; each call sets a new deadline.
     """
 
     generator: Generator
@@ -85,7 +85,7 @@ class Trained:
         return type(self.generator).name
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> tuple[Table, float]:
-        """Return sampled and checked rows, and the seconds that `Generator.sample` took."""
+        """Sample rows and check their shape and values; return the rows and the seconds of `Generator.sample`."""
         started = time.perf_counter()
         synthetic = self.generator.sample(conditions.copy(), context)
         synchronize(context.device)
@@ -180,9 +180,9 @@ def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Use NumPy, torch and the device once, so that measured times exclude their start-up. Draws no random numbers.
+    """Use NumPy, torch and the device once, so that measured times exclude their start-up.
 
-    On a CPU, torch is used only if the generator has imported it.
+    The function draws no random numbers. On a CPU, it uses torch only if the generator has imported torch.
     """
     np.linalg.svd(np.ones((8, 8)))
     if device == "cpu" and "torch" not in sys.modules:

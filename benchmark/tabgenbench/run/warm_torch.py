@@ -1,8 +1,8 @@
-"""Delays the import of torch's compiler, which few tasks use. Fork servers with torch import this module.
+"""Delays the import of torch's compiler, `torch._dynamo`, which few tasks use.
 
-The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser needs this module
-only to exclude functions from compilation. Until code uses another attribute of `torch._dynamo`, a stand-in replaces
-it.
+The first step of any optimiser imports `torch._dynamo`, which takes about a second, only to exclude functions from
+compilation. A stand-in replaces `torch._dynamo` until code uses another attribute of it. Fork servers (processes that
+import libraries for tasks) import this module after torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Uses HDF5 once in a fork server, because the first use is slow; forked processes do not repeat it."""
+"""Writes and reads an HDF5 file when imported, because the first use of HDF5 is slow.
+
+A process that imports this module before it forks saves this time in all forked processes.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Results on disk: tables and records, claims of runners on trainings, merging, progress, garbage collection."""
+"""Modules that write, read, merge and clean up folders of results (stores)."""

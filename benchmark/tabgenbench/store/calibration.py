@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class PlantedFailure(_Part):
-    """A planted failure: a table with one known fault, which the main scores of one question should detect."""
+    """A table with one known fault, which the main scores of one question (such as fidelity) should detect."""
 
     name: str
     question: Question = ""
@@ -34,12 +34,13 @@ class PlantedFailure(_Part):
 
 
 class FailureTest(_Part):
-    """Test whether a score is worse for a planted failure or a bad control than for the reference control.
+    """Test whether a score is worse for a table with a fault than for real rows.
 
     Attributes:
-        name: name of the planted failure (table with one known fault) or of the control.
-        difference: how much worse the score is than for the reference control, as a mean over splits; positive means
-            worse. For a score that is best at 1, distances from 1 are compared.
+        name: name of the planted failure (table with one known fault) or of the score's floor (control with a bad
+            value).
+        difference: mean over splits of how much worse the score is than for real rows; positive means worse. If the
+            best value is 1, distances from 1 are compared.
         p: one-sided p-value of the paired t-test.
         p_adjusted: p-value after Holm's correction over all planted failures of this score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
@@ -60,13 +61,12 @@ class CalibratedScore(_Part):
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
         key: the metric's key, a hash of its code and options.
-        score: name of the score.
         detects: planted failures that the score must detect.
         misses: planted failures that the score is known not to detect.
-        reference: the control with which failures are compared.
-        values: value of each generator (by name) on each split, averaged over seeds and folds.
+        reference: name of the control that returns real rows, with which failures are compared.
+        values: mean value over the trainings on a split, by name of the generator and by split.
         tests: one test per planted failure.
-        floor: test of the control that is the score's floor (marks a bad value); None if the score names no floor.
+        floor: test of the score's floor, the control that shows a bad value; None if the score names no floor.
         reason: why the score has no values on this dataset; empty if it has values.
     """
 
@@ -91,13 +91,13 @@ class CalibratedScore(_Part):
 
 
 class CalibrationRecord(BaseModel):
-    """``calibrations/<dataset fingerprint>.json``: the latest calibration of the scores on a dataset.
+    """Latest calibration of the scores on a dataset, the content of ``calibrations/<dataset fingerprint>.json``.
 
     Attributes:
         dataset: name of the dataset with the options that differ from its defaults.
         split: settings of the splits for all scores except those of privacy.
         privacy_split: settings of the splits for scores of privacy.
-        skipped: metrics that do not apply to the dataset, with the reasons.
+        skipped: reason by metric, for metrics that do not apply to the dataset.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -1,8 +1,8 @@
-"""Claims: files that state which runner works on which cell (training), so that no other runner repeats it.
+"""Claims: files that state which runner is working on a training (cell), so that no other runner starts this training.
 
-A hard link creates the file together with its content in one step. If the owner of a claim is a process of this
-machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden from this user,
-cannot be checked; its claim becomes free EXPIRY_SECONDS after the last refresh.
+A hard link creates the file together with its content in one step. The claim of a process on this machine ends with the
+process. Processes on other machines, and processes that are hidden from this user, cannot be checked. Their claims end
+EXPIRY_SECONDS after the last refresh.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every
 
 
 class Claims:
-    """Makes and releases the claims of one runner on cells (trainings), and reads the claims of other runners.
+    """Makes, refreshes and releases the claims of one runner on trainings (cells), and reads the claims of all runners.
 
     Thread-safe.
 
@@ -43,7 +43,7 @@ class Claims:
         self._mutex = threading.Lock()
 
     def acquire(self, key: str) -> bool:
-        """Claim a cell (training).
+        """Claim a training (cell).
 
         Returns:
             Whether this object now holds the claim; False if another runner or another thread of this process already
@@ -75,11 +75,11 @@ class Claims:
         """Refresh all claims of this runner, so that they do not expire.
 
         Returns:
-            The keys of cells whose claims were lost. A claim is lost if this runner was suspended for longer than
-            EXPIRY_SECONDS and another runner took the claim. After a claim is lost, two runners work on the same cell.
+            The keys of the trainings whose claims were lost. A claim is lost if this runner was suspended for longer
+            than EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same training.
 
         Raises:
-            OSError: the file system failed; all claims are kept, so the call can be repeated.
+            OSError: the file system failed; the call can be repeated.
         """
         lost = []
         with self.store.locked(), self._mutex:
@@ -96,7 +96,7 @@ class Claims:
     def close(self) -> None:
         """Release all claims.
 
-        If a claim cannot be released, it becomes free when this process ends or when the claim expires.
+        A claim that cannot be released ends with this process or when the claim expires.
         """
         for key in list(self._held):
             with suppress(OSError):
@@ -136,7 +136,6 @@ class Claims:
         return lock.stat().st_mtime
 
     def _make(self, path: Path) -> bytes | None:
-        """Create the file of a claim in one step and return its content; return None if the file exists already."""
         owner = Owner.this_process().model_copy(update={"token": secrets.token_hex(6)})
         content = owner.model_dump_json(indent=1).encode() + b"\n"
         temporary = self.store.new_path(".json")
@@ -157,7 +156,10 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove an invalid claim; return whether the cell can now be claimed. The caller has locked the store."""
+        """Remove a claim unless it is valid; return whether the training can now be claimed.
+
+        The caller must have locked the store.
+        """
         if not os.path.lexists(path):
             return True
         if not os.access(path, os.R_OK):  # another user's
@@ -198,7 +200,6 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim file; None if it is missing or belongs to another user. Other errors are raised."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, PermissionError):  # another user has taken it
@@ -213,7 +214,7 @@ def _parse(content: bytes | None) -> Owner | None:
 
 
 def _holds(owner: Owner, path: Path, now: float) -> bool:
-    """Return whether a claim is valid: its owner is running, or cannot be checked and refreshed the claim recently."""
+    """Return whether the owner of a claim is running, or cannot be checked but has refreshed the claim recently."""
     lives = owner.lives()
     if lives is not None:
         return lives

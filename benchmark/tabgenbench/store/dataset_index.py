@@ -1,4 +1,4 @@
-"""Index files of datasets, from which runs are planned without loading the tables; publication of new splits."""
+"""Index files of datasets, with which runs are planned without loading tables, and the saving of new splits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SplitInfo(BaseModel):
 
 
 class DatasetIndex(BaseModel):
-    """``datasets/<identity>.json``: size, schema and splits of a table, as of its last loading."""
+    """``datasets/<identity>.json``: size, schema and splits of a table when it was last loaded."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
@@ -47,7 +47,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a new split to its final folder; keep an intact split in this folder, quarantine a corrupt one."""
+    """Move a new split to its final folder, unless an intact split is there; quarantine a damaged split."""
     from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
 
     with store.locked():

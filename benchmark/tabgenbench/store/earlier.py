@@ -1,7 +1,7 @@
-"""Reads times and sizes of finished cells (trainings), from which the times of new cells are estimated.
+"""Reads times and sizes of finished trainings (cells), from which the times of new trainings are estimated.
 
-The beginning of a record names the generator; whole records are read only for the few cells that an estimate needs.
-Unreadable files are skipped, because an estimate must not stop a run. The store is not changed.
+A record (result file) names the generator at its beginning, so only the few records that an estimate needs are read to
+the end. Unreadable files are skipped, because an estimate must not stop a run. The store is not changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EarlierCell:
         table_bytes: size of all synthetic tables.
         model_bytes: size of the saved model.
         record_bytes: size of the records and artifacts.
-        is_timed: whether ``fit`` is extrapolated from the first epochs of a running training.
+        is_timed: whether ``fit`` is extrapolated from the first epochs of a training that is still running.
     """
 
     key: str
@@ -63,12 +63,14 @@ class EarlierCell:
 def find_identities(
     store: Store, generators: Collection[str], *, seconds: float = SCAN_SECONDS
 ) -> Iterator[tuple[str, CellIdentity]]:
-    """Yield key and identity of each cell of the given generators; seed and number of draws are not read.
+    """Yield the key and the description (`CellIdentity`) of each training (cell) of the given generators.
+
+    The seed and the number of synthetic tables are not read; each description contains 0 and 1 instead.
 
     Args:
         store: the store.
         generators: names of generators, without options.
-        seconds: time limit of the search; searching 10,000 cells takes about a third of a second.
+        seconds: time limit of the search; searching 10,000 trainings takes about a third of a second.
     """
     wanted = re.compile(rb'\n  "generator": (' + b"|".join(re.escape(_quoted(name)) for name in generators) + rb"),\n")
     until = time.monotonic() + seconds
@@ -120,7 +122,6 @@ def _earlier(store: Store, record: CellRecord, fit: float, infos: list[RunInfo])
 
 
 def _wall(environment: Environment) -> float | None:
-    """Return the seconds between start and end of a task, or None; both times are rounded to whole seconds."""
     try:
         started, finished = map(datetime.fromisoformat, (environment.started, environment.finished))
         return (finished - started).total_seconds()
@@ -129,7 +130,6 @@ def _wall(environment: Environment) -> float | None:
 
 
 def _head(path: str) -> bytes:
-    """Return the beginning of a record file with the generator's options; b'' if the file cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -146,7 +146,6 @@ def _head(path: str) -> bytes:
 
 
 def _identity(head: bytes) -> CellIdentity | None:
-    """Return the identity of a cell from the beginning of its record; None if the record has another layout."""
     end = head.find(_CARD)
     try:
         found = json.loads(head[:end].rstrip(b",") + b"}}")["cell"]

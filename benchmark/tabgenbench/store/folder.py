@@ -28,7 +28,8 @@ class Quarantined:
     Attributes:
         path: path at which the file or folder was found.
         reason: what is wrong with the file or folder.
-        moved: new path, or None if the file was not moved, because the store is only read or a permission is missing.
+        moved: new path. None if the file was not moved, either because this process only reads the store or because a
+            permission is missing.
     """
 
     path: Path
@@ -42,8 +43,8 @@ class Quarantined:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    A corrupt file counts as missing. The file is moved to ``quarantine/`` if `writing` is true, and stays where it is
-    otherwise. In both cases, it is listed in `quarantined` and passed to `on_quarantine`.
+    A corrupt file counts as missing, is listed in `quarantined` and is passed to `on_quarantine`. If `writing` is true,
+    the file is moved to ``quarantine/``.
     """
 
     def __init__(self, root: Path) -> None:
@@ -55,9 +56,10 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold an exclusive lock of the store during the ``with`` block, which should take only milliseconds.
+        """Hold an exclusive lock of the store during the ``with`` block. The block should take only milliseconds.
 
-        On a file system without locks, other processes are not excluded; only single links and renames are atomic.
+        On a file system without locks, other processes may write at the same time; only single renames and
+        links are then atomic.
         """
         with _MUTEX:
             if self._depth:  # this thread already holds the lock
@@ -77,13 +79,13 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Create a folder below ``tmp`` for this process; if it is left there, a later run removes it."""
+        """Create and return a temporary folder below ``tmp``; after this process, a later run removes the folder."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return an unused path below ``tmp`` for this process; if a file is left there, a later run removes it."""
+        """Return an unused path below ``tmp``; after this process, a later run removes a file at this path."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
@@ -114,7 +116,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder; for other processes, even a folder disappears in one step."""
+        """Remove a file or a folder. Other processes never see a folder of which only a part is removed."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -148,7 +150,8 @@ class StoreFolder:
         Args:
             path: a file or folder of the store.
             reason: what is wrong with the file.
-            content: the corrupt content; the file is not moved if another runner has rewritten it in the meantime.
+            content: the corrupt content. A file with other content is not moved, because another process has rewritten
+                the file. If None, the content is not compared.
         """
         moved = None
         if self.writing:
@@ -178,7 +181,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine a folder at ``path``, where a file is needed, or a file at one of its parent folders."""
+        """Quarantine what prevents a file at ``path``: a folder at ``path``, or a file in place of a parent folder."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return
@@ -189,7 +192,6 @@ class StoreFolder:
 
 
 def _may_be_in_use(path: Path) -> bool:
-    """Return whether the process that created a temporary file may still use it."""
     owner = Owner.from_name(path.name)
     lives = None if owner is None else owner.lives()
     if lives is not None:

@@ -23,10 +23,9 @@ class Garbage:
     """A file or folder that can be removed.
 
     Attributes:
-        kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims``.
+        kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims`` (files that mark a training on which a
+            process works).
         title: description of the file or folder.
-        path: path of the file or folder.
-        size: in bytes.
         key: key of the cell (training) to which the file belongs, if any.
     """
 
@@ -62,7 +61,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
     """Remove garbage files, except those that a run has begun to use since `find_garbage`.
 
     Args:
-        store: the store, which must be writable; missing folders are not created.
+        store: the store; its folder must be writable.
         found: the result of `find_garbage`.
 
     Returns:

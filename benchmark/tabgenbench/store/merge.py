@@ -1,9 +1,9 @@
 """Merging of stores: the results of several stores are copied into one, and differences are reported.
 
 The key of a cell (training) is a hash of everything that can change a result, so equal keys should have equal scores.
-If scores with equal keys differ, the target keeps its own scores of the cell and receives no others, because scores of
-two trainings must not be mixed. If the stores have no metric of the cell in common, the hashes of the cell's synthetic
-tables are compared.
+If scores with equal keys differ, the target keeps its own scores of the cell, and no scores of the cell are copied,
+because scores of two trainings must not be mixed. If the stores have no metric of the cell in common, the hashes of the
+cell's synthetic tables are compared.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def merge_store(source: Store, target: Store, *, say: Callable[[str], None] = la
     """Merge one store into another; the source is only read. The merge can be interrupted and repeated at any time.
 
     Args:
-        source: the store to copy from; runs may be working on it.
-        target: the store to copy to, after `Store.prepare`; cells that a run is working on are skipped.
+        source: the store to copy from; runs may write to it during the merge.
+        target: the store to copy to, after a call of `Store.prepare`. Trainings (cells) on which a run works are
+            skipped.
         say: receives a line before each kind of item is merged.
     """
     report = MergeReport(source.root)
@@ -144,7 +145,7 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Replace a cell (training) of the target; return False if a run has changed the source's cell meanwhile."""
+    """Replace the result of a training in the target; return False if a run changed the source meanwhile."""
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
@@ -164,7 +165,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy the saved model of a cell if it is intact; return the record, which states if there is a model."""
+    """Copy a saved model if it is intact; return the record, which states whether the target has the model."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):
@@ -206,7 +207,6 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Return whether the hashes of a cell's synthetic tables are known in both stores and differ."""
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
     return all(hashes) and hashes[0] != hashes[1]
@@ -273,7 +273,6 @@ def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteR
 
 
 def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
-    """Return the table's fingerprint for each dataset of a suite, from the first cell that has a record."""
     tables: dict[str, str] = {}
     for row in suite.rows:
         record = store.read_cell(row.key) if row.dataset not in tables else None
@@ -292,7 +291,6 @@ def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
-    """Return the rows of two suites, one per key; a row that is in both suites gets the scores of both."""
     rows = {row.key: row for row in ours.rows}
     for row in theirs.rows:
         known = rows.get(row.key)

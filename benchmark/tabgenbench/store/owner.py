@@ -18,8 +18,8 @@ __all__ = ["Owner"]
 class Owner(BaseModel):
     """A process on some machine.
 
-    Process ids are reused and have no meaning in another container, so the start time and the pid namespace also
-    identify the process.
+    Process ids are reused and have no meaning in another container. An `Owner` therefore also contains the start time
+    and the pid namespace, which differs between containers.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

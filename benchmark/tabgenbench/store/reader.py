@@ -3,7 +3,7 @@
 Reading is optimised for speed, because a board of 10,000 cells (trainings) reads 50,000 files. Most bytes belong to
 loss curves, which are skipped unless they are requested. All records of a metric repeat the same score specifications,
 which are parsed only once. If a file is corrupt, belongs to another cell or has another schema version, the class
-`Store` reads it again and migrates or quarantines it.
+`Store` reads it again, and converts it or moves it to the folder ``quarantine``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RecordReader:
         return self._store.read_cell(key)
 
     def score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell (one training), or None; raise the errors of `cell`."""
+        """Return the record of a metric on a cell (one training), or None; raise the same errors as `cell`."""
         with suppress(OSError, ValidationError):
             rest, specs = _cut(_content(f"{self._cells}/{cell_key}/scores/{metric_key}.json"), b"specs", b"[]")
             record = ScoreRecord.model_validate_json(rest)
@@ -71,14 +71,14 @@ class RecordReader:
         return self._store.read_score(cell_key, metric_key)
 
     def info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell (one training), or None; raise the errors of `cell`."""
+        """Return when and how long a metric ran on a cell (one training), or None; raise the same errors as `cell`."""
         with suppress(OSError, ValidationError):
             return RunInfo.model_validate_json(_content(f"{self._cells}/{cell_key}/runs/{metric_key}.json"))
         return self._store.read_info(cell_key, metric_key)
 
 
 def _says_version(record: CellRecord | ScoreRecord) -> bool:
-    """Return whether the record's file states the schema version; a default of the class does not count."""
+    """Return whether the record's file states its schema version; if not, the class has used its default."""
     return "schema_version" in record.model_fields_set
 
 
@@ -95,11 +95,9 @@ def _content(path: str) -> bytes:
 
 
 def _cut(content: bytes, name: bytes, brackets: bytes) -> tuple[bytes, bytes]:
-    """Remove one member from the JSON text of a record that is indented as the store writes it.
+    """Return a record's JSON text without the list or object called ``name``, and the text of this list or object.
 
-    Returns:
-        The remaining content, and the value of the member; if the text has another format, the whole content and an
-        empty value.
+    If the text is not indented as the store writes it, return the whole text and an empty text.
     """
     head = b'\n "' + name + b'": '
     start = content.find(head + brackets[:1] + b"\n")

@@ -1,6 +1,6 @@
-"""Snapshot of a cell (one training) in a store: its record and the scores of the requested metrics.
+"""Snapshot of one training (cell) in a store: its record and the scores of the requested metrics.
 
-Runs, the command `status` and boards read cells through snapshots.
+Runs, boards (leaderboards) and the command `status` read results as snapshots.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ DONE = ("ok", "skipped")
 
 @dataclass(frozen=True)
 class CellSnapshot:
-    """The records of a cell.
+    """The stored results of a training (cell).
 
     Attributes:
         record: the record of training and sampling, or None if there is none.
-        scores: record of each requested metric by its label, None if it is missing; empty unless the training
+        scores: record of each requested metric by its label, None for a missing record; empty unless the training
             succeeded.
     """
 
@@ -50,10 +50,10 @@ class CellSnapshot:
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
-        """Return a problem for a training, or for each metric, whose status is ``failed`` or ``skipped``.
+        """Return a problem for the training, or else for each metric, whose status is not ``ok``.
 
         Args:
-            title: title of the cell, used in the returned problems.
+            title: title of the training, used in the returned problems.
         """
         if self.record is None:
             return []
@@ -69,11 +69,11 @@ class CellSnapshot:
 def read_snapshot(
     reader: RecordReader, key: str, metric_keys: Mapping[str, str], *, curves: bool = False
 ) -> CellSnapshot:
-    """Return the current records of a cell (one generator, dataset, split and seed).
+    """Return the stored results of one training (cell).
 
     Args:
         reader: reads from the store.
-        key: the cell.
+        key: key (hash) of the training.
         metric_keys: key (hash) of each requested metric, by the metric's label.
         curves: whether to read the loss curves of the record.
 

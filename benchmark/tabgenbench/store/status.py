@@ -1,4 +1,4 @@
-"""Computes the progress of suites from the records and claims in a store, also while runs are active."""
+"""Computes the progress of suites from the files of a store, also while runs are active."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = 20  # cells per generator whose times are averaged; reading thousands o
 
 @dataclass(frozen=True)
 class Running:
-    """A cell (one generator, dataset, split and seed) on which a runner is working."""
+    """A cell (one training of a generator) on which a process is working."""
 
     cell: str
     key: str
@@ -37,10 +37,10 @@ class Standing:
     counts as failed.
 
     Attributes:
-        name: the suite.
+        name: name of the suite.
         seconds_left: estimate of the remaining wall time in seconds; 0 if no cell remains, None if no cell has
-            finished. The estimate uses the mean time of finished cells of the same generator or else of all generators,
-            and assumes that the number of running cells does not change.
+            finished. For each cell, the estimate uses the mean time of finished cells of the same generator or, without
+            such cells, of all generators. The number of running cells is assumed to be constant.
     """
 
     name: str
@@ -59,8 +59,8 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
 
     Args:
         store: the store.
-        suite: one of its suites.
-        owners: which runner is working on which cell (`Claims.owners`); looked up if not given.
+        suite: the record of a suite in the store.
+        owners: the process that works on each cell; by default the result of `Claims.owners`.
     """
     owners = Claims(store).owners() if owners is None else owners
     standing = Standing(suite.name)
@@ -94,7 +94,6 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
 
 
 def _seconds(store: Store, record: CellRecord) -> float:
-    """Return the seconds of training, sampling and computing all metrics of a cell."""
     infos = [store.read(path, RunInfo) for path in sorted((store.cell_folder(record.key) / "runs").glob("*.json"))]
     times = [phase.seconds for phase in record.phases.values()] + [info.seconds for info in infos if info is not None]
     return sum(seconds for seconds in times if seconds is not None)

@@ -1,6 +1,6 @@
 """The store: a folder with splits, cells (trained generators with their synthetic tables) and scores.
 
-Writes are atomic.
+Writes are atomic, so that other processes never read an incomplete file.
 
     store.json                       the schema version of the content
     splits/<fingerprint>/            split.json  train.h5ad  [validation.h5ad]  test.h5ad  [reference.h5ad]
@@ -10,7 +10,7 @@ Writes are atomic.
     datasets/<identity>.json         size, schema and splits of a dataset, so that it need not be loaded again
     suites/<name>.json               cells and scores that the last run of a suite requested
     calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
-    claims/<key>.json                which runner is working on a cell
+    claims/<key>.json                which run is working on a cell now
     quarantine/                      files that could not be read, at their former relative paths
     tmp/                             files being written
 """
@@ -43,8 +43,8 @@ class Store(StoreFolder):
     """The results of runs, kept in a folder.
 
     Args:
-        root: the folder; created by `prepare`, never by reading.
-        migrations: functions that convert records of an older schema version to the next version, by the older version.
+        root: the folder. `prepare` creates it; reading does not.
+        migrations: one function for each older schema version, which converts records to the next version.
 
     Raises:
         StoreError: this program does not read the schema version of the store.
@@ -130,8 +130,8 @@ class Store(StoreFolder):
     def draws_are_whole(self, record: CellRecord) -> bool:
         """Return whether the synthetic tables and the embedding of a trained generator exist and are intact.
 
-        Files are compared with the hashes in the record. A record of an older program version has no hashes; then sizes
-        are compared, or each file is opened, which detects truncated files.
+        Files are compared with the hashes in the record. Records of older program versions have no hashes. For them,
+        file sizes are compared or, if the record has no sizes either, each file is opened.
         """
         return not self._torn_draws(record)
 
@@ -149,7 +149,7 @@ class Store(StoreFolder):
         return [file_digest(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
-        """Quarantine the corrupt synthetic tables and the corrupt embedding of a trained generator."""
+        """Move corrupt synthetic tables and a corrupt embedding of a trained generator to ``quarantine/``."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
@@ -176,7 +176,7 @@ class Store(StoreFolder):
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
         """Move a saved model to its final folder, and add the hashes of its files to the new record.
 
-        The model of an earlier training is removed, even if there is no new model (None).
+        The model of an earlier training is removed, even if ``folder`` is None (no new model).
         """
         final = self.model_folder(record.key)
         record.model_hashes = {} if folder is None else _hashes(folder)
@@ -241,7 +241,7 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file, or None if there is no file; quarantine a file that is not a record.
+        """Return the record in a file, or None without a file; move a file that is not a record to ``quarantine/``.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -264,7 +264,7 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Return a record of another schema version after migration; quarantine a file that is not a record."""
+        """Return a record after conversion from its schema version; move other files to ``quarantine/``."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None
@@ -313,7 +313,7 @@ class Store(StoreFolder):
 
 
 def _version(record: BaseModel) -> int | None:
-    """Return the schema version that a record's file states, or None; a default of the class does not count."""
+    """Return the schema version in a record's file; None if the file has none, even if the class has a default."""
     return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 

@@ -38,10 +38,7 @@ class Marker(BaseModel):
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
     """Raise `StoreError` if records cannot be read, because the version is newer or a migration is missing.
 
-    Args:
-        where: the store or the record, for the message.
-        marker: the schema version, and the program that wrote it.
-        migrations: the available migrations.
+    ``where`` is the store or the record, for the message.
     """
     found, program = marker.schema_version, f" (tabgenbench {marker.program})" if marker.program else ""
     if found > SCHEMA_VERSION:

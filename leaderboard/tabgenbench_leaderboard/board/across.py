@@ -18,7 +18,9 @@ __all__ = ["rank_and_win_rate", "summarise_datasets"]
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of one measure (a score, or a question such as fidelity) on one dataset, by generator label and split.
+    """Values of one measure on one dataset, by the generator's label on the board and by split.
+
+    A measure is a score, or the combined value of the scores of one question (such as fidelity).
 
     Attributes:
         splits: splits in which at least one row has a value.
@@ -34,7 +36,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored`` says that a missing result counts as the worst value."""
+    """Result of a generator on one dataset; ``floored`` is true if the worst value replaces a missing result."""
 
     merit: float
     scaled: float | None
@@ -44,10 +46,10 @@ class _Result:
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
     """Return a summary of each question (such as fidelity) that has values on at least two datasets.
 
-    If no dataset has questions, the ranked headline scores are summarised instead. The result of a generator on a
-    dataset is complete if the generator has a value in every split with values. Ranks and win rates compare the models
-    with complete results on all datasets. With the rule ``floor``, all models are compared: an incomplete result then
-    has the last rank on its dataset, and a split without a value has the scaled value 0.
+    If no dataset has questions, the ranked scores of the main table are summarised instead. A generator has a complete
+    result on a dataset if it has a value in every split in which any generator has a value. Ranks and win rates compare
+    the models with complete results on all datasets. If ``missing`` is ``floor``, all models are compared: an
+    incomplete result then has the last rank on its dataset, and a split without a value has the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -143,7 +145,7 @@ def _rows(
 
 
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's results by dataset; by the rule ``floor``, a model's missing result is the worst value."""
+    """Return a generator's results by dataset; if ``missing`` is ``floor``, fill a model's missing results."""
     found = {}
     for dataset, table in values.items():
         label = one.rows[dataset].label if dataset in one.rows else ""

@@ -1,4 +1,4 @@
-"""Computation of a board from the results of a suite (benchmark), independent of the order of the suite's rows."""
+"""Computation of a board (tables of scores by generator) from the stored results of a suite (benchmark)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ __all__ = ["assemble_board", "build_board", "read_calibrations"]
 
 
 def build_board(store: Store, suite: SuiteRecord) -> Board:
-    """Build the board of a suite from the records in a store.
+    """Build the board (tables of scores) of a suite (benchmark) from the records (results) in a store.
 
-    Datasets are in the order of the suite. In each dataset, models precede controls. Models and controls are sorted by
-    label, not by a score. Cells (trainings) without a record are listed as waiting.
+    Datasets are in the order of the suite. In each dataset, models precede controls (simple generators for comparison).
+    Models and controls are sorted by label, not by a score. Trainings without a record are listed as waiting.
 
     Raises:
         StoreError: a record cannot be read; the message names the file.
@@ -53,7 +53,10 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return the calibration of each dataset of the trainings ``cells``, by the dataset's fingerprint (hash)."""
+    """Return, by the fingerprint (hash) of a dataset, which known faults the scores detect (a calibration).
+
+    ``cells`` are the trainings of a suite. Datasets that were never calibrated are left out.
+    """
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
     return {fingerprint: record for fingerprint, record in found.items() if record is not None}
@@ -62,11 +65,11 @@ def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, Cal
 def assemble_board(
     suite: SuiteRecord, cells: Sequence[CellFacts], calibrations: Mapping[str, CalibrationRecord] | None = None
 ) -> Board:
-    """Build the board of a suite from records that have already been read.
+    """Build the board (tables of scores) of a suite (benchmark) from records that have already been read.
 
     Args:
         suite: the record of the suite.
-        cells: result of `collect_cells`.
+        cells: trainings with their results, from `collect_cells`.
         calibrations: result of `read_calibrations`; None if no dataset was calibrated.
     """
     by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
@@ -88,7 +91,7 @@ def assemble_board(
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Return the metrics of a suite in an order that is the same for any order of the suite's rows."""
+    """Return the metrics of a suite. Their order does not depend on the order of the suite's trainings."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -132,7 +135,6 @@ def _dataset_board(
 def _calibrated(
     columns: tuple[ScoreColumn, ...], cells: Sequence[CellFacts], record: CalibrationRecord | None
 ) -> tuple[tuple[ScoreColumn, ...], CalibrationTable | None]:
-    """Return the score columns with the results of their calibration, and the table of the calibration."""
     keys: dict[str, set[str]] = {}
     for cell in cells:
         for label, key in cell.row.scores.items():
@@ -191,7 +193,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
     """Return the name and the options (as JSON) of a generator, parsed from the generator's label.
 
-    If the label cannot be parsed, the options are taken from ``identity``; without ``identity``, they are the label.
+    If the label cannot be parsed, the options are those of ``identity``, or the label if ``identity`` is None.
     """
     try:
         name, options = parse_plugin_string(label)
@@ -235,7 +237,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Return why a training has no value of a metric, for a metric whose record gives no reason."""
+    """Return why a training has no value of a metric, if the record of the metric states no reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

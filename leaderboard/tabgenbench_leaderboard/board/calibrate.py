@@ -20,8 +20,8 @@ def judge_score(score: CalibratedScore) -> CalibratedScore:
     """Return a score with new tests of whether it detects each planted failure (table with a known fault).
 
     For Holm's correction, the tests of all planted failures on this score are one family. The test of the score's bad
-    control (floor) is a second family. A test whose record has a ``reason`` is not made, for example because the
-    planted failure does not apply to the dataset.
+    control (floor) is a second family. A test is not made if its ``reason`` is set, for example because the planted
+    failure does not apply to the dataset.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})

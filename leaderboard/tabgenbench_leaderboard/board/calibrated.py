@@ -14,9 +14,10 @@ __all__ = ["calibrated_columns", "calibration_table"]
 def calibrated_columns(
     columns: Sequence[ScoreColumn], keys: Mapping[str, Collection[str]], record: CalibrationRecord | None
 ) -> tuple[ScoreColumn, ...]:
-    """Return the score columns of a dataset; each column states whether the score passed the calibration.
+    """Return the score columns of a dataset, with the results of the calibration.
 
-    A calibration applies only to scores whose metric has the same key (hash of code and options) as in the calibration.
+    A score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect, else
+    ``calibrated``. A calibration is ignored if it has another key (hash of code and options) for the metric.
 
     Args:
         columns: the columns of the dataset.

@@ -1,4 +1,4 @@
-"""Reading of the results of a suite (benchmark) that a board shows; each file is read once."""
+"""Reads from a store the results of a suite (benchmark) that a board shows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MetricFacts:
     Attributes:
         values: mean over draws (synthetic tables), by the name of the score.
         draws: the defined scores of each draw, by the name of the score.
-        missing: for each score without a value on at least one draw, the reason.
+        missing: reason for each score that lacks a value on at least one draw.
         specs: specifications of the scores.
         seconds: time to score all draws; None if the time was not recorded.
         environment: machine and settings on which the metric ran.
@@ -66,7 +66,7 @@ class MetricFacts:
 class CellFacts:
     """Results of a cell: one generator trained on one split with one seed.
 
-    If the cell has no record, all fields from `identity` on are empty.
+    If the store has no record of the cell, the status is ``waiting``, and all fields after it have default values.
     """
 
     row: SuiteRow
@@ -92,8 +92,8 @@ def collect_cells(store: Store, suite: SuiteRecord, *, curves: bool = True) -> l
     A corrupt file counts as missing; `Store.quarantined` names the file.
 
     Returns:
-        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed. Only the first
-        `MAX_CURVES` entries of each dataset and label have loss curves; no entry has one if ``curves`` is false.
+        One entry per cell, sorted by dataset, label, split, fold and seed. If ``curves`` is true, up to `MAX_CURVES`
+        entries of each dataset and label have a loss curve.
 
     Raises:
         StoreError: a record has a version that this program cannot read, or the user may not read its file.
@@ -158,10 +158,6 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the mean of each score over draws (synthetic tables), and the reason for each score without a mean.
-
-    A score that is undefined on any draw has no mean.
-    """
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws

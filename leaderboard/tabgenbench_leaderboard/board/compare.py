@@ -24,12 +24,13 @@ def compare_rows(
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
     """Compare every model with every control and with every other model on each ranked score.
 
-    On each score, the tests of all pairs of models are one family. The tests of all pairs of a model and a control are
-    another family. Ranks are computed from all pairs of models. The returned comparisons omit the pairs of models if
+    On each score, Holm's correction is applied twice: to the tests of all pairs of models, and to the tests of all
+    pairs of a model and a control. Ranks use all pairs of models, but the returned comparisons omit these pairs if
     there are more than `MAX_PAIRED_MODELS` models.
 
     Returns:
-        The comparisons, and for each score column the ranks of the models by label; empty for an unranked score.
+        The comparisons, and for each score column a dict from the label of a model to its rank. The dict of an unranked
+        score is empty.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []

@@ -35,8 +35,8 @@ DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | Non
 def draw_rows(store: Store, suite: SuiteRecord) -> list[DrawRow]:
     """Return sorted rows, one per score, training and synthetic table (draw).
 
-    If a score is undefined on a synthetic table, the row has no value but a reason. A training or a metric that did not
-    succeed has a single row without draw, score and value.
+    If a score is undefined on a synthetic table, the row has a reason in place of a value. A training or metric without
+    a result has a single row, in which draw, score and value are empty.
     """
     reader = RecordReader(store)
     places = {(row.dataset, row.label, row.split, row.seed, row.fold or 0, row.key): row for row in suite.rows}

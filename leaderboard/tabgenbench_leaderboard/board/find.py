@@ -1,4 +1,4 @@
-"""Selection of the suite (benchmark) that a board shows."""
+"""Choice of the suite (datasets, generators and metrics of a run) that a board (leaderboard) shows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ __all__ = ["find_suite", "require_scores"]
 
 
 def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
-    """Return a suite of a store without its planted failures (tables with a known fault), which boards do not show.
+    """Return the record of a suite, without its planted failures (generators that return tables with a known fault).
 
     Args:
         store: the store in which the suite was run.
-        name: name of the suite, or path of its file; None for the most recent suite that is not a calibration.
+        name: name of the suite, or path of its file; None selects the most recent suite without planted failures, or,
+            if every suite has some, the most recent suite.
 
     Raises:
         StoreError: there is no store, or the store contains no suite.
@@ -47,7 +48,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if every training of a suite still waits: none is scored, failed or skipped."""
+    """Raise `StoreError` if no training of a suite has been scored, has failed or was skipped."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

@@ -1,4 +1,4 @@
-"""Rows of several datasets grouped into generators, and groups of models whose rank intervals overlap."""
+"""Grouping of a board's rows by generator, and of models by overlap of their rank intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["GeneratorRows", "group_generators", "tie_groups"]
 
 @dataclass(frozen=True)
 class GeneratorRows:
-    """A generator with its rows on a board, by the name of the dataset."""
+    """The rows of a generator on a board, one for each dataset (key: name of the dataset)."""
 
     label: str
     is_control: bool
@@ -34,14 +34,13 @@ class GeneratorRows:
 
 
 def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
-    """Return the generators of a board, each with its rows on all datasets.
+    """Return the generators of a board, each with its rows on the datasets, sorted by label.
+
+    Controls (reference generators) come after all models.
 
     Rows with the same label belong to the same generator. A suite may give a generator a different label on each
     dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs". Rows with the same generator name are therefore also
     grouped, if no dataset has two rows with this name.
-
-    Returns:
-        The generators, models before controls, sorted by label.
     """
     names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
     for dataset in datasets:

@@ -44,7 +44,7 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
 
 
 def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
-    """Return one sentence that describes each control, such as ``shuffled: Every feature permuted.``."""
+    """Return one sentence for each control (reference generator), such as ``shuffled: Every feature permuted.``."""
     found: dict[str, str] = {}
     for row in (row for dataset in datasets for row in dataset.controls if row.card.summary):
         name = row.generator if row.label.startswith(row.generator) else row.label
@@ -184,7 +184,6 @@ def _quoted(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names to ``a``, ``a and b``, ``a, b and c``; a long list shows its first names and counts the others."""
     shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")

@@ -57,7 +57,7 @@ Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of ``n`` values with its two-sided interval; ``low`` and ``high`` are None for fewer than two values."""
+    """A mean of ``n`` values with its two-sided 95 % interval; its ends are None for fewer than two values."""
 
     mean: float | None
     low: float | None
@@ -73,7 +73,7 @@ class Paired:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
         p_adjusted: the p-value after Holm's correction over all pairs of one call of `compare_paired`.
-        verdict: ``better`` or ``worse`` (of the first generator) if the adjusted p-value is below 0.05.
+        verdict: whether the first generator is ``better`` or ``worse``, with an adjusted p-value below 0.05.
     """
 
     interval: Interval

@@ -66,7 +66,7 @@ class ScoreColumn(Part):
         metric: name of the metric with the options that differ from its defaults.
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
         spec: direction, range, meaning and limitations of the score.
-        unscaled: why the score is not rescaled to its controls on this dataset; empty if the score is rescaled.
+        unscaled: why the score is not rescaled (see `ScaledScore`) on this dataset; empty if the score is rescaled.
         calibration: whether the score detects the planted failures (tables with a known fault) that it must detect.
         missed: planted failures that the score must detect and does not detect on this dataset.
     """
@@ -103,7 +103,7 @@ class ScoreValue(Part):
         best: whether the generator is significantly better than every other model.
         rank: best and worst possible rank among the models with a value (see `ranks.find_standings`); None for a
             control, for a score that is not ranked, for the only model, and for fewer than five splits.
-        scaled: the score rescaled to its controls; None if the score is not rescaled.
+        scaled: the rescaled score; None if the score is not rescaled.
         why: distinct reasons for missing values.
     """
 
@@ -121,7 +121,7 @@ class ScoreValue(Part):
 
 
 class Costs(Part):
-    """Times and memory of the successful trainings of a row; a sampling time is the time for all synthetic tables."""
+    """Times and memory of a generator's successful trainings; a sampling time is for all synthetic tables together."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -156,7 +156,7 @@ class BoardRow(Part):
         options: the options that differ from the generator's defaults, as JSON with sorted keys.
         config: all options of the generator; empty if no training has run.
         scores: one score per column of the dataset.
-        questions: one value per question of the dataset.
+        questions: one value per aspect of quality (question), such as fidelity.
     """
 
     label: str
@@ -207,11 +207,11 @@ class Comparison(Part):
 
 
 class Problem(Part):
-    """A group of cells (trainings) that have no result, or no result of a metric, for the same reason.
+    """A group of trainings (cells) that have no result, or no result of a metric, for the same reason.
 
     Attributes:
         what: name of the phase (``fit``, ``sample``, ...) or of the metric that has no result.
-        status: status of the record; ``waiting`` if there is no record.
+        status: status of the training or metric; ``waiting`` if its result is not stored yet.
         cells: the pair (split, seed) of each training.
         keys: key (hash) of each training, which names the folder of its records and its traceback in the store.
         output: last lines of stdout and stderr of the first training in the group that printed anything.
@@ -279,16 +279,16 @@ class FigureNote(Part):
 class DatasetBoard(Part):
     """The results on one dataset.
 
-    Numbers of rows, features and draws (synthetic tables) are the smallest and the largest number of any training, or
-    None if no training has run.
+    The numbers of rows, features and synthetic tables (draws) are pairs of the minimum and the maximum over trainings,
+    or None if no training has run.
 
     Attributes:
         n_features: number of numeric features.
         n_categorical: number of categorical features; None if there are none.
-        comparisons: comparisons of pairs of rows, which `derive_board` computes; they are not in ``board.json``.
+        comparisons: comparisons of pairs of generators, which `derive_board` computes; they are not in ``board.json``.
         calibration: which planted failures (tables with a known fault) the scores detect; None without calibration.
         fit_settings: settings under which the successful trainings ran.
-        metric_settings: settings under which metrics ran; ``cells`` counts pairs of a training and a metric.
+        metric_settings: settings under which metrics ran; their ``cells`` counts pairs of a training and a metric.
         figures: figures that metrics drew, without the dot plot of scores and the loss curves.
         figures_left_out: sentences on why a figure could not be drawn.
     """
@@ -330,7 +330,7 @@ class DatasetBoard(Part):
 
 
 class Machine(Part):
-    """A kind of machine with its settings, and the number of trainings that ran on it."""
+    """A machine and the settings of a run, with the number of trainings that ran on it with these settings."""
 
     cells: int
     python: str

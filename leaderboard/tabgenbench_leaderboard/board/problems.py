@@ -61,7 +61,7 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """Return the distinct notes of splits, trainings and metrics, each with the labels of its rows."""
+    """Return the distinct notes of splits, trainings and metrics, each with the labels of its generators."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
     splits = _splits_by_note(cells)
     for cell in cells:
@@ -79,7 +79,6 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
 
 
 def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
-    """Return the splits of each note as text, such as ``splits 0, 2``."""
     splits: dict[str, set[int]] = {}
     for cell in cells:
         splits.setdefault(cell.row.split_note, set()).add(cell.row.split)

@@ -1,4 +1,4 @@
-"""Values of questions, such as fidelity; each value is the mean of the scaled headline scores of the question."""
+"""Summaries of generators by question; a question, such as fidelity, combines several scores into one value."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["question_columns", "question_values"]
 
 
 def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ...]:
-    """Return the questions (such as fidelity) of a dataset, each with the titles of its scores.
+    """Return the questions (such as fidelity) of a dataset, each with the titles of the scores that it combines.
 
-    The scores of a question are the ranked headline scores that declare this question and are scaled on this dataset.
-    A score is left out if it misses a planted failure (table with a known fault) that it must detect.
+    A score is combined if its specification names the question and marks the score as headline and ranked, and if it
+    is rescaled on this dataset. It must not miss a planted failure (table with a known fault) that it must detect.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
@@ -37,10 +37,10 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
 def question_values(
     question: QuestionColumn, rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> dict[str, QuestionValue]:
-    """Return the value of a question for every generator, by the generator's label.
+    """Return the combined value of a question's scores for every generator, by the generator's label.
 
-    The value in a split is the mean of the question's scaled scores, each clipped to [0, 1]. There is no value in a
-    split in which one of these scores has no scaled value.
+    The value in a split is the mean of the rescaled scores, each clipped to [0, 1]. A split in which one of these
+    scores has no rescaled value is omitted.
     """
     places = [i for i, column in enumerate(columns) if column.title in question.titles]
     by_split = {row.label: _by_split(row, places) for row in rows}

@@ -1,4 +1,4 @@
-"""Rank intervals: the ranks of a model that agree with the paired tests of all pairs of models."""
+"""Rank intervals: the ranks of a model that the paired tests of all pairs of models do not exclude."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Standing:
     """Rank of a model among the models that have a value of a score.
 
     Attributes:
-        rank: best and worst rank that agree with the tests; None for fewer than `RANK_SPLITS` splits, and if no other
-            model has a value.
+        rank: best and worst rank that the tests do not exclude; None for fewer than `RANK_SPLITS` splits, and if no
+            other model has a value.
         best: whether the model is significantly better than every other model.
     """
 
@@ -29,7 +29,7 @@ class Standing:
 
 
 def compare_models(values: Mapping[str, Mapping[int, float]], direction: Direction) -> dict[tuple[str, str], Paired]:
-    """Compare all pairs of models as one family of paired t-tests with Holm's correction.
+    """Return the results of paired t-tests for all pairs of models, with Holm's correction over all pairs.
 
     Args:
         values: values by split of each model; the caller must exclude models without a value.

@@ -1,4 +1,8 @@
-"""Rescaling of scores in each split to 0 at the floor (a bad control) and 1 at the ceiling (a good control or 1)."""
+"""Rescaling of scores in each split.
+
+The floor (a generator with bad scores) gets 0. The ceiling (a generator with good scores, or the best possible score)
+gets 1.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ class Scaling:
     """Scaled values of one score.
 
     Attributes:
-        values: scaled values by split, by label of the row; a scaled value may lie outside [0, 1].
+        values: for the label of each generator, the scaled values by split; they may lie outside [0, 1].
         reason: why the score is not scaled; empty if the score is scaled.
     """
 
@@ -48,9 +52,9 @@ def clipped(value: float) -> float:
 def is_ceiling_best(spec: ScoreSpec) -> bool:
     """Return whether the ceiling of a score is the best possible value, 1, instead of a control.
 
-    This is so if the score has a floor and no ceiling control, higher values are better, and the values are in [0, 1]
-    or have only the upper limit 1, such as R². Scores in [-1, 1] are excluded, because they are differences and cannot
-    reach 1.
+    The ceiling is 1 if the score has a floor but no ceiling control, higher values are better, and the range is [0, 1]
+    or has only the upper limit 1, such as R². Scores in [-1, 1] are excluded, because without a ceiling control they
+    are differences that cannot reach 1.
     """
     is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
     return bool(spec.floor) and not spec.ceiling and is_best_one
@@ -61,7 +65,7 @@ class Ceiling(NamedTuple):
 
     Attributes:
         text: ``ceiling control``, ``best possible value``, or both texts joined by ``or``.
-        is_control: whether the scaled value 1 belongs to a control for all scores.
+        is_control: whether, for every score, the scaled value 1 is the value of a control.
     """
 
     text: str
@@ -90,11 +94,11 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     control (ceiling) or of the best possible value (see `is_ceiling_best`). Splits without b_floor or b_ceiling are
     left out.
 
-    The score is not rescaled if floor and ceiling are too close: if the mean of b_floor - b_ceiling over splits is
-    below `STANDARD_ERRORS` standard errors of this mean, or if b_floor - b_ceiling is not positive in some split.
+    The score is rescaled only if b_floor - b_ceiling is known in at least two splits, is positive in each of them, and
+    has a mean of at least `STANDARD_ERRORS` standard errors.
 
     Args:
-        rows: rows of a dataset on the board.
+        rows: lines of a dataset on the board, one per generator.
         index: index of the score among the scores of a row.
         spec: the score's specification, which names the controls.
     """
@@ -125,13 +129,13 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
 
 
 def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
-    """Return the row of a control, preferably with default options; None if the control has no row."""
+    """Return the line of a control on the board, preferably with default options; None if there is none."""
     found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
     return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)
 
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
-    """Return why floor and ceiling are too close for rescaling; empty if they are not."""
+    """Return why the score is not rescaled; empty if it is rescaled."""
     top = f"`{spec.ceiling}`" if spec.ceiling else "the best possible value"
     if len(span) < 2:
         names = f"`{spec.floor}` and {top}"

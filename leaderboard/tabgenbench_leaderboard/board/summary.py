@@ -1,4 +1,4 @@
-"""Data model of summaries: of scores by question on one dataset, and of generators over several datasets."""
+"""Data model of summaries: of related scores on one dataset, and of generators over several datasets."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ class CalibrationRow(Part):
     Attributes:
         title: title of the score on the board.
         question: the question, such as fidelity, to which the score contributes.
-        headline: whether the score is a headline score.
-        outcomes: whether the score detects each planted failure of the calibration table; None without a test.
+        headline: whether the score is one of the main scores.
+        outcomes: whether the score detects each planted failure, in the order of `CalibrationTable.failures`; None
+            without a test.
         must: planted failures that the score must detect.
-        floor: whether the score distinguishes its bad control (floor) from real rows; None without a test.
+        floor: whether the score rates its floor (a control with a bad value) worse than real rows; None without a test.
     """
 
     title: str
@@ -74,7 +75,7 @@ class CalibrationRow(Part):
     floor: bool | None = None
 
     def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
-        """Return the planted failures that the score must detect but misses; ``failures`` are all planted failures."""
+        """Return the planted failures that the score must detect but misses; ``failures`` are all names."""
         outcomes = zip(failures, self.outcomes, strict=True)
         return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
 
@@ -83,10 +84,8 @@ class CalibrationTable(Part):
     """Table of which planted failures (tables with a known fault) each score detects on a dataset.
 
     Attributes:
-        splits: number of splits.
         failures: names of the planted failures that were tested.
-        inapplicable: why a planted failure does not apply to the dataset, by its name.
-        rows: the scores that were tested.
+        inapplicable: reason by planted failure, for failures that do not apply to the dataset.
     """
 
     splits: int
@@ -96,11 +95,11 @@ class CalibrationTable(Part):
 
 
 class QuestionColumn(Part):
-    """A question, and its headline scores on a dataset.
+    """A question (an aspect of quality), and the main scores that answer it on a dataset.
 
     Attributes:
         question: name of the question, such as ``fidelity``.
-        titles: titles of the scores whose scaled values are averaged.
+        titles: titles of the scores whose rescaled values are averaged.
     """
 
     question: str
@@ -108,14 +107,14 @@ class QuestionColumn(Part):
 
 
 class QuestionValue(Estimate):
-    """A generator's value of a question: the mean of its scaled scores over splits, each score clipped to [0, 1].
+    """A generator's value of a question: the mean over splits and scores of values from 0 (bad) to 1 (good).
 
     Attributes:
         splits: number of splits that the suite requests.
-        by_split: value by split, without splits in which one of the question's scores has no scaled value.
-        rank: best and worst possible rank among the models (see `ranks.find_standings`); None for a control.
+        by_split: value by split, for the splits in which all scores of the question have a rescaled value.
+        rank: best and worst rank that the tests of all pairs of models do not exclude (see `ranks`), or None.
         best: whether the model is significantly better than every other model.
-        lacking: titles of the question's scores that have no scaled value in at least one split.
+        lacking: titles of the question's scores that have no rescaled value in at least one split.
     """
 
     splits: int = 0
@@ -131,15 +130,15 @@ class AcrossRow(Part):
     Attributes:
         label: the generator's label, or its name if its label differs between datasets.
         datasets: number of datasets on which the generator has a value in every split.
-        complete: whether the generator has a value in every split of every dataset, or missing results count as the
-            worst value.
+        complete: True if the generator has a value in every split of every dataset, and also if its missing results
+            count as the worst value.
         floored: number of datasets on which a missing result counts as the worst value.
         mean_rank: mean over datasets of the model's rank among all complete models; None for a control, for an
             incomplete model, and for the only complete model.
         win_rate: mean over datasets of the share of the other complete models that are worse; a tie counts half. None
-            as for ``mean_rank``.
-        scaled: mean of the scaled value over all datasets with a result; None if the value is not scaled on one of
-            these datasets.
+            if ``mean_rank`` is None.
+        scaled: mean over datasets of the rescaled value (0 is bad, 1 is good); None if a dataset with a result has no
+            rescaled value.
     """
 
     label: str
@@ -157,7 +156,6 @@ class AcrossMeasure(Part):
 
     Attributes:
         title: name of the question or title of the score.
-        kind: whether the measure is a question or a score.
         direction: which values of the measure are better.
         datasets: names of the datasets with values of the measure; at least two.
         rows: one row per generator, sorted by ``complete`` (True first), then models before controls, then by label.

@@ -36,7 +36,7 @@ FindMetric = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts of one metric for one synthetic table: tables of text by name, with the metric's options."""
+    """Artifacts of one metric for one synthetic table, as text by artifact name, and the options of the metric."""
 
     split: int
     draw: int
@@ -58,16 +58,16 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts (tables for figures), first by dataset and metric with options, then by generator label."""
+    """Artifacts (tables for figures) by pair of dataset and metric; for each pair, a dict by generator label."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Read the artifacts of each metric and generator, for the first synthetic table of the first split with artifacts.
+    """Read, for each metric and generator, the artifacts of one synthetic table: the first one that has artifacts.
 
-    A corrupt artifact counts as missing, and `Store.quarantined` names its file.
+    A corrupt artifact counts as missing, and `Store.quarantined` lists its file.
     """
     found: dict[tuple[str, str], dict[str, Found]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -95,7 +95,7 @@ def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
-    """Return the paths of the artifact files ``<key>.<artifact>.csv`` of one training, by key and artifact name."""
+    """Return the paths ``<key>.<artifact>.csv`` of a training's artifacts, by key (of the metric) and artifact name."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -135,7 +135,7 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """Pairs of a metric and a figure that the metric drew, and sentences on omitted figures."""
+    """Figures, each in a pair with the name of its metric, and sentences on omitted figures."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]

@@ -28,7 +28,7 @@ class BoardFigure:
     Attributes:
         dataset: name of the dataset whose results the figure shows.
         kind: ``scores``, ``losses``, ``learning``, or the name of a metric.
-        name: stem of the figure's files.
+        name: name of the figure's files without suffix (stem).
         draw: function that draws the figure; call this function inside `tabgenbench.interfaces.drawing.drawing`.
         note: texts that a page shows beside a figure of a metric.
     """
@@ -42,10 +42,10 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the captions of its figures, and the content of each figure by the stem of its files.
+    """A board with the captions of its figures, and the content of each figure by the name of its files.
 
     Attributes:
-        names: stem of a figure's files by dataset and kind (``scores``, ``losses`` or ``learning``).
+        names: name of a figure's files without suffix, by dataset and kind (``scores``, ``losses`` or ``learning``).
     """
 
     board: Board
@@ -55,7 +55,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures of a board, which are not drawn yet, and sentences on omitted figures by dataset."""
+    """Return the figures to draw for a board, and sentences on omitted figures by the dataset's name."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     curves = {curve.datasets[0].dataset: curve for curve in learning_curves(board)}
@@ -96,7 +96,7 @@ def draw_figures(
 
     Args:
         board: the board whose figures are drawn.
-        stored: artifacts from which metrics draw their figures; None if no metric draws figures.
+        stored: tables (artifacts) from which metrics draw their figures; None to draw no figures of metrics.
         kept: folder with existing figures of metrics, which are reused; None without such a folder.
         enlarged: whether to draw the figures in which metrics show a single generator; they take most of the time.
         png: whether to draw each figure also as PNG, which takes longer than SVG.
@@ -174,7 +174,7 @@ def _learning(curve: LearningCurve) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a unique part of a file name for each pair of a figure's name and a generator's label."""
+    """Yield a unique part of a file name for each figure; ``figures`` lists pairs of figure and generator label."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses", "learning"}

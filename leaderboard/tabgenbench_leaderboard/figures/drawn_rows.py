@@ -11,14 +11,14 @@ MAX_MODELS, MAX_CONTROLS = 60, 20
 
 
 def drawn_rows(dataset: DatasetBoard) -> DatasetBoard:
-    """Return the results on a dataset, limited to the first models and controls by label, which figures show."""
+    """Return the results of the generators that figures show: the first models and the first controls by label."""
     if not left_out_sentence(dataset):
         return dataset
     return dataset.model_copy(update={"rows": dataset.models[:MAX_MODELS] + dataset.controls[:MAX_CONTROLS]})
 
 
 def left_out_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence on the number of rows that figures show; empty if figures show all rows."""
+    """Return a sentence on the number of generators that figures show; empty if figures show all of them."""
     shown = [
         f"the first {most} of {count_text(found, noun)}"
         for found, most, noun in (

@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG; call this function inside `tabgenbench.interfaces.drawing.drawing`."""
+    """Return a figure as PNG; call it inside `tabgenbench.interfaces.drawing.drawing`, which sets the plot style."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib has no type annotations for this class
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
@@ -35,10 +35,10 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Return an image with at most 256 of its colours: frequent colours, and rare colours that differ strongly.
+    """Return an image with at most 256 colours, so that its file is small.
 
     Frequent colours, such as the colours of markers, do not change, so a tissue has the same colour in all figures.
-    Each rare colour, such as a colour of an antialiased edge, is replaced by the nearest of the 256 colours.
+    A rare colour, such as a colour of an antialiased edge, is replaced by the nearest of the 256 colours.
     """
     # One number per pixel: red, green and blue from the highest byte to the lowest; the byte of padding is removed.
     pixels = np.asarray(image.convert("RGBX")).view(">u4")[..., 0] >> 8
@@ -55,15 +55,16 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances between n and m colours minus a constant per row, as exact integers, shape (n, m)."""
+    """Return |b|² - 2 a·b, the squared distance without |a|², for n colours a and m colours b, shape (n, m)."""
     lengths: NDArray[np.float32] = (others**2).sum(axis=1)
     return lengths - 2 * (some @ others.T)
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Return the indices of at most 256 of n colours, which are sorted by frequency, shape (n, 3).
+    """Return the indices of at most 256 of ``colours``, which have shape (n, 3) and are sorted by frequency.
 
-    After the first 192 colours, the colour that is most distant from all chosen colours is added repeatedly.
+    The 192 most frequent colours are chosen first. Then the colour most distant from all chosen colours is added
+    repeatedly.
     """
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
@@ -77,7 +78,7 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 
 def svg_text(figure: Figure) -> str:
-    """Return a figure as SVG without a date; call this function inside `tabgenbench.interfaces.drawing.drawing`."""
+    """Return a figure as SVG without a date; call it inside `drawing`, as for `png_bytes`."""
     buffer, dots_per_inch = io.StringIO(), figure.dpi
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)

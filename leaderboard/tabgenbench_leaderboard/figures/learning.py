@@ -30,7 +30,7 @@ _FOOT_TEXT = "mean over splits and 95 % interval; dashed: controls"
 
 
 def learning_figure(curve: LearningCurve) -> Figure | None:
-    """Draw one panel per headline score, with one line per generator and the training rows on a logarithmic axis.
+    """Draw one panel per headline score, with one line per generator over the number of training rows (log scale).
 
     Returns:
         The figure, or None if no headline score has a value.
@@ -93,7 +93,6 @@ def _panel(axis: Axes, curve: LearningCurve, title: str, labels: dict[str, str])
 
 
 def _points(curve: LearningCurve, title: str, label: str) -> list[tuple[int, ScoreValue]]:
-    """Return the points of a generator's line as pairs of a number of training rows and a value."""
     found = []
     for n_rows, dataset in zip(curve.rows, curve.datasets, strict=True):
         for i, column in enumerate(dataset.columns):

@@ -1,4 +1,4 @@
-"""Figure of the loss curves that generators report; sizes are in inches."""
+"""Figure of the loss curves that generators report; all lengths in this module are in inches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NARROW, _FEW_CURVES = 5.0, 6  # width of a figure whose only panel has at most 
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw the loss curves that generators report, with one panel per generator and one line per training and loss.
+    """Draw one panel per generator, with one loss curve for each kind of loss and each training (split and seed).
 
     Returns:
         The figure, or None if no generator reported a loss.

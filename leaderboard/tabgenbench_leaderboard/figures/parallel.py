@@ -27,7 +27,7 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit
 
 
 class Files(NamedTuple):
-    """A drawn figure as SVG and PNG, or the error that drawing raised; empty if there is nothing to draw."""
+    """A drawn figure as SVG and PNG, or the error that drawing raised; all empty if there is nothing to draw."""
 
     svg: str = ""
     png: bytes = b""
@@ -37,8 +37,8 @@ class Files(NamedTuple):
 def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = False) -> list[Files]:
     """Draw figures in parallel and return their files in order, with the same bytes for any number of processes.
 
-    Figures are not drawn in parallel if there are few figures or only one core, on other systems than Linux, and if
-    other threads make a fork unsafe.
+    Figures are drawn one by one if there are few figures or only one core, if the system is not Linux, or if other
+    threads run, because a process with several threads cannot be forked safely.
 
     Args:
         draws: functions that return a figure, or None; they are called inside `tabgenbench.interfaces.drawing.drawing`.
@@ -59,9 +59,9 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = Fals
 
 
 def _prepare_process() -> None:
-    """Reset signal handlers, so that an interrupt ends only the parent, and exclude objects from garbage collection.
+    """Let Ctrl-C interrupt only the parent process, and exclude inherited objects from garbage collection.
 
-    Collection of the parent's objects would be slow, and would copy the memory that the processes share.
+    Collecting inherited objects would be slow, and would copy the memory that the processes share.
     """
     gc.freeze()
     gc.enable()

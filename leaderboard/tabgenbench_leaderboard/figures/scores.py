@@ -100,9 +100,9 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return -1 or 1 for each row whose mean is far below or far above the other means, and 0 for all other rows.
+    """Return for each row -1 if its mean is far below the other means, 1 if it is far above them, and otherwise 0.
 
-    The result is 0 for the best row and the best model, and for all rows if more than a third are too far away.
+    The result is 0 for the best row and the best model, and for all rows if more than a third of them are far off.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]
@@ -132,7 +132,6 @@ def _colour(row: BoardRow) -> str:
 
 
 def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
-    """Draw means, intervals and the values of splits, and return the values that the axis must include."""
     means, bars, marks = [], [], []
     for row, height in places:
         score = row.scores[index]
@@ -158,7 +157,6 @@ def _draw_rows(
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
-    """Set the limits of the axis to the values and intervals within the range of the score, and mark the best value."""
     spec = column.spec
     low, high = min(ends), max(ends)
     low = low if spec.low is None else max(low, spec.low)

@@ -1,1 +1,1 @@
-"""Pages and tables of a board in Markdown, HTML, LaTeX, CSV and plain text."""
+"""Pages and tables of a board (benchmark results) in Markdown, HTML, LaTeX, CSV and plain text."""

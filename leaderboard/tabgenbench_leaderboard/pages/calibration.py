@@ -54,7 +54,7 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
 
 
 def calibration_note(board: Board) -> str:
-    """Return sentences on scores that miss a required planted failure, and on datasets without calibration."""
+    """Return sentences on scores that miss a planted failure that they must detect, and on uncalibrated datasets."""
     blind = [
         f"{quote(column.title)} on {quote(dataset.dataset)}"
         for dataset in board.datasets
@@ -71,7 +71,7 @@ def calibration_note(board: Board) -> str:
 
 
 def calibration_grid(table: CalibrationTable, caption: str) -> Grid:
-    """Return the table of scores (rows) and planted failures (columns); scores are grouped by question."""
+    """Return the table of scores (rows) and planted failures (columns), grouped by question (such as privacy)."""
     rows: list[tuple[Cell, ...] | Section] = []
     for question in dict.fromkeys(row.question for row in table.rows):
         rows.append(Section(question or "no question"))

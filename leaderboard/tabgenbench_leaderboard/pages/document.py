@@ -1,6 +1,7 @@
 """Classes for the parts of a page (headings, paragraphs, tables, figures), independent of Markdown and HTML.
 
-In the text of every part, backticks enclose code. `quote` replaces backticks in a text from outside, such as a label.
+In the text of every part, backticks enclose code. Text that may contain other backticks, such as a label, must be
+passed through `quote`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Grid:
     """A table whose first column names the rows.
 
     Attributes:
-        caption: description of the table, shown by formats in which tables have captions.
+        caption: description of the table; some output formats do not show it.
         numeric: whether all columns but the first contain numbers.
     """
 
@@ -65,7 +66,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with the stem of its file, a description for readers who cannot see the figure, and a caption."""
+    """A figure: file name without extension, description for readers who cannot see the figure, and caption."""
 
     name: str
     alt: str
@@ -77,7 +78,7 @@ class Details:
     """Preformatted text that HTML pages show after a click and Markdown pages omit.
 
     Attributes:
-        summary: description of the text, which is always visible.
+        summary: description, which is always visible.
         text: the preformatted text, with its line breaks.
     """
 
@@ -89,10 +90,10 @@ Block = Heading | Paragraph | Bullets | Grid | Figure | Details
 
 
 def cells(texts: Sequence[str]) -> tuple[Cell, ...]:
-    """Return one plain table cell for each text."""
+    """Return a table cell, not in bold, for each text."""
     return tuple(Cell(text) for text in texts)
 
 
 def quote(text: str) -> str:
-    """Return a text on one line, with apostrophes in place of backticks, so that a page shows plain text."""
+    """Return a text on one line, with apostrophes in place of backticks, so that no part is shown as code."""
     return " ".join(text.replace("`", "'").split())

@@ -42,7 +42,7 @@ _ACROSS = "Over datasets: mean rank and mean value (1 = {ceiling}, 0 = floor), Â
 
 
 def headline_text(board: Board, where: Sequence[str]) -> str:
-    """Return the headline: a table over all datasets, tables of single datasets, sentences, and the lines ``where``.
+    """Return the headline as text: tables, sentences that summarise the comparisons, and the lines ``where``.
 
     The text has at most `LINES` lines. Lines have at most `COLUMNS` characters, except for the lines ``where``. If rows
     or datasets do not fit, the text states their number. The controls are described if enough lines are left.
@@ -93,7 +93,7 @@ class _Column:
 
     @property
     def texts(self) -> list[str]:
-        """Text of each table cell, with a star before the value of the best model."""
+        """Text of each field of the column, with a star before the value of the best model."""
         return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
 
 
@@ -152,7 +152,6 @@ def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Colu
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
-    """Return the main table of a dataset in at most ``n_lines`` lines, with as many columns as fit."""
     models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
     names = [quote(row.label) for row in rows]
@@ -163,7 +162,7 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def verdict_grid(board: Board) -> Grid | None:
-    """Return a table of generators with values, ranks and costs over all datasets; None without such a summary."""
+    """Return a table of generators with values, ranks and costs over all datasets; None for a single dataset."""
     if not board.across:
         return None
     groups = _across_groups(board)
@@ -216,7 +215,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return the number of datasets with all results of a generator, for the question or score with fewest results."""
+    """Return on how many datasets a generator has all results, for the question or score with the fewest results."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -228,7 +227,6 @@ def _coverage(board: Board, place: tuple[str, bool]) -> str:
 
 
 def _across_lines(board: Board) -> list[str]:
-    """Return the table of the models over all datasets as lines; empty if no model has a mean rank."""
     groups = _across_groups(board) if any(row.mean_rank for measure in board.across for row in measure.rows) else {}
     complete = groups.get("models", [])
     models = [*complete, *groups.get("models without all results", [])]
@@ -247,7 +245,7 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return a table as lines: the ``columns`` that fit, then ``last``, and a line below the first ``above`` rows."""
+    """Return the lines of a table: as many ``columns`` as fit, all of ``last``, and a rule below row ``above``."""
     n_shown = len(columns)
     while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
         n_shown -= 1
@@ -279,7 +277,6 @@ def _padded(heading: str) -> str:
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
-    """Return the models and controls that fit into ``most`` rows, of which a third is reserved for controls."""
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls

@@ -1,4 +1,4 @@
-"""Content of the page of a board, independent of the format."""
+"""Content of the page of a board (results of a benchmark), independent of the format."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     """Return all parts (headings, tables, sentences, figures) of the page of a board.
 
     Args:
-        board: the board, with the captions of the figures that metrics drew.
-        figures: stem of a figure's files by dataset and kind (see `figures.draw.Drawn`).
+        board: the board, with the captions of its figures.
+        figures: file name of each figure, without suffix, by dataset and kind (see `figures.draw.Drawn`).
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -137,7 +137,7 @@ def gaps(dataset: DatasetBoard) -> Iterator[str]:
 
 
 def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
-    """Yield the heading and the table of failed results, then of skipped results, if there are any."""
+    """Yield a heading and a table for failed results, and a heading and a table for skipped results, if any."""
     failed = [problem for problem in dataset.problems if problem.status not in ("skipped", "waiting")]
     skipped = [problem for problem in dataset.problems if problem.status == "skipped"]
     if failed:
@@ -266,7 +266,7 @@ def problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return what failed trainings and metrics printed; Markdown pages omit these outputs."""
+    """Return the printed output of failed trainings and metrics; Markdown pages omit this output."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [
@@ -280,7 +280,7 @@ def output_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section on synthetic rows that were sampled by a fallback rule and not by the model."""
+    """Return the section on synthetic rows of a fallback rule, used for conditions with too few training rows."""
     if not any(row.cells_ok for row in dataset.rows):
         return []
     grid = fallback_grid(dataset)

@@ -1,4 +1,4 @@
-"""The sentence on a page of a board with missing results."""
+"""The sentence that states what is missing on a board."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["partial_sentence"]
 
 
 def partial_sentence(board: Board) -> str:
-    """Return a sentence on the numbers of missing trainings and results of metrics; empty if none is missing."""
+    """Return a sentence with the numbers of missing trainings and metric results, or '' if nothing is missing."""
     waiting = [problem for dataset in board.datasets for problem in dataset.problems if problem.status == "waiting"]
     cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
     results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")

@@ -9,7 +9,7 @@ __all__ = ["picture_blocks"]
 
 
 def picture_blocks(dataset: DatasetBoard, *, enlarged: bool = True) -> list[Block]:
-    """Return the section with the figures that metrics drew for a dataset; empty without figures.
+    """Return the section with the figures that metrics drew for a dataset, or an empty list without figures.
 
     Args:
         dataset: the results on one dataset.

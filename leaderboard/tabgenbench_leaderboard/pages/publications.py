@@ -1,4 +1,4 @@
-"""Tables that compare values from publications, which ``published/*.toml`` contain, with the values of a board."""
+"""Tables that compare published values, stored in ``published/*.toml``, with the values of a board."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class PublishedValue(_Part):
-    """A published value of a score, with this program's names of the generator and the score."""
+    """A published value of a score. Generator and score have the names that TabGenBench uses."""
 
     generator: str
     score: str
@@ -37,8 +37,8 @@ class Publication(_Part):
         dataset: name of the dataset, without options.
         citation: citation of the paper.
         data: description of the data that the paper used.
-        controls: controls to show in the table, such as real rows.
-        notes: sentences that help to compare the published values with the values of a board.
+        controls: names of simple generators to show in the table for comparison, such as ``real-resample``.
+        notes: sentences on differences between the published values and the values of a board.
         values: the published values of the paper.
     """
 
@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table and notes for each publication and score with values of at least one generator of the board."""
+    """Return a table and notes for each published score, if the board has the score and a published generator."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -132,7 +132,10 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
 
 
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
-    """Yield each generator, its published value, and its value on the board in the row with the shortest options."""
+    """Yield each generator, its published value, and its value on the board.
+
+    If the board has a generator with several options, the shortest options are used.
+    """
     for value in publication.values:
         if value.score != score:
             continue

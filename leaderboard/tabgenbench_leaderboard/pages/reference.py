@@ -61,7 +61,7 @@ def _score_item(column: ScoreColumn) -> str:
 
 
 def limits_text(column: ScoreColumn) -> str:
-    """Return the range of a score as text, such as ``, 0 to 1``; empty without limits."""
+    """Return the range of a score as text, such as ``, 0 to 1``; empty if the score has no limits."""
     low, high = column.spec.low, column.spec.high
     if low is not None and high is not None:
         return f", {low:g} to {high:g}"
@@ -90,7 +90,7 @@ def _card_sentences(card: Card) -> Iterator[str]:
 
 
 def environment_blocks(board: Board) -> list[Block]:
-    """Return the section on the machines, settings and packages used for training; empty without records."""
+    """Return the section on the machines, settings and packages used for training; empty if there are no records."""
     if not board.machines:
         return []
     blocks: list[Block] = [Heading(2, "Environment")]

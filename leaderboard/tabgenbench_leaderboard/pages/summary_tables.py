@@ -25,7 +25,7 @@ def ranked_models(dataset: DatasetBoard, column: int, *, question: bool) -> int:
 
 
 def rank_cells(dataset: DatasetBoard, rows: Sequence[BoardRow], column: int, *, question: bool) -> tuple[Cell, ...]:
-    """Return one table cell per row, with the rank interval for a question or a score."""
+    """Return one table cell per row, with the rank interval for a score or a question (group of scores)."""
     models = ranked_models(dataset, column, question=question)
     values = [(row.questions if question else row.scores)[column] for row in rows]
     return tuple(Cell(rank_text(value.rank, models), value.best) for value in values)

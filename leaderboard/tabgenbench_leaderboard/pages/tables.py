@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return one table row per generator, which ``line`` makes: first the models, then the controls."""
+    """Return table rows made by ``line``: a heading and the models, then a heading and the controls."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -44,8 +44,8 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
     Args:
         dataset: the board of a dataset.
         columns: indices of the score columns to show.
-        short: whether headings show the direction only as an arrow, and two more columns show the number of successful
-            trainings and the time to fit.
+        short: whether an arrow alone marks if high or low scores are better, and two more columns show the number of
+            successful trainings and the time to fit.
     """
     decimals = {i: column_decimals([row.scores[i] for row in dataset.rows]) for i in columns}
 
@@ -139,7 +139,7 @@ def _range_cell(found: Range | None) -> str:
 
 
 def metric_cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return a table of how long the metrics took to score."""
+    """Return a table of the computation times of the metrics."""
     rows = tuple(
         cells([f"`{quote(cost.metric)}`", _range_cell(cost.seconds), str(cost.cells)]) for cost in dataset.metric_costs
     )
@@ -181,7 +181,7 @@ def _shortened(text: str) -> str:
 
 
 def fallback_grid(dataset: DatasetBoard) -> Grid | None:
-    """Return a table of the synthetic rows that a fallback rule sampled; None without such rows."""
+    """Return a table of the rows for which a generator used a fallback rule; None without such rows."""
     found = [(row, fallback) for row in dataset.rows for fallback in row.fallbacks]
     if not found:
         return None

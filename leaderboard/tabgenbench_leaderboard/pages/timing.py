@@ -1,4 +1,4 @@
-"""Sentences on the settings under which times were measured, and on whether the times of a board are comparable."""
+"""Sentences on how the times of a board were measured, and on whether the times are comparable."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Return sentences on how many trainings ran in parallel, and on why times of a board are not comparable.
+    """Return sentences on how many trainings ran in parallel, and on why times are not comparable.
 
     Args:
-        settings: settings under which the times were measured; the result is empty without settings.
+        settings: processor, GPU, threads and parallel trainings of the times; empty if there are no times.
     """
     if not settings:
         return ()

@@ -20,10 +20,6 @@ def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> 
 
     The free text of a citation becomes the note of a ``@misc`` entry. The fields year and doi contain the first year
     and the first doi in the text, if there are any.
-
-    Args:
-        board: the board whose generators and scores are cited.
-        datasets: the descriptions (cards) of datasets, by label.
     """
     entries = {
         key: _entry(key, card) for key, card in sorted(_cited(board, datasets or {}), key=lambda found: found[0])

@@ -42,7 +42,7 @@ COMPARISON_FIELDS = (
 
 
 def scores_csv(board: Board) -> str:
-    """Return ``scores.csv``, with one sorted line per dataset, generator, config and score.
+    """Return ``scores.csv``: one line per dataset, generator, config and score, sorted.
 
     ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. ``n`` is the
     number of splits with a value.
@@ -67,7 +67,7 @@ def scores_csv(board: Board) -> str:
 
 
 def costs_csv(board: Board) -> str:
-    """Return ``costs.csv``, with one sorted line per dataset, generator and config; times are per training."""
+    """Return ``costs.csv``: one line per dataset, generator and config, sorted; times are per training."""
     lines = [
         (
             dataset.dataset,
@@ -87,7 +87,7 @@ def costs_csv(board: Board) -> str:
 
 
 def comparisons_csv(board: Board) -> str:
-    """Return ``comparisons.csv``, with one sorted line per dataset, score and pair of generator labels."""
+    """Return ``comparisons.csv``: one line per dataset, score and pair of generator labels, sorted."""
     lines = [
         (
             dataset.dataset,

@@ -38,7 +38,7 @@ def headline_frame(board: Board) -> pd.DataFrame:
     scores and of questions (such as fidelity), then ``cells_ok`` (number of successful trainings), ``fit_seconds``,
     ``sample_seconds`` (for all synthetic tables of a training) and ``peak_memory_bytes``. A column such as ``gamma``
     contains the mean, and ``gamma ±`` contains half the width of the 95 % interval. ``<question> first rank`` and
-    ``<question> last rank`` are the ends of the rank interval. Missing numbers are NaN.
+    ``<question> last rank`` are the ends of the confidence interval of the rank. Missing numbers are NaN.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
     questions = dict.fromkeys(question.question for dataset in board.datasets for question in dataset.questions)
@@ -83,8 +83,9 @@ def _mean(found: Range | None) -> float:
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
     """Return a DataFrame with one row per training (cell) and score, averaged over synthetic tables.
 
-    The columns are `SCORE_COLUMNS`, and ``fold`` if splits have folds. ``generator`` is the generator's name, and
-    ``label`` is its label on the board. If a score is NaN, ``status`` and ``reason`` say why.
+    The columns are `SCORE_COLUMNS`. If splits have two folds, which exchange training and hold-out rows, the column
+    ``fold`` is added. The column ``generator`` contains the name of the generator, and ``label`` its label on the
+    board. If a score is NaN, ``status`` and ``reason`` say why.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

@@ -1,4 +1,4 @@
-"""Rendering of the parts of a page as HTML elements, in which every text is escaped."""
+"""Conversion of the parts of a page to HTML. Every text is escaped."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
 
 def linked_figure(path: str) -> str:
-    """Return an HTML element that shows an image file."""
+    """Return an HTML element that shows the image file at ``path``."""
     return f'<img src="{html.escape(path)}" alt="" loading="lazy">'
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return the parts (blocks) of a page as HTML elements.
+    """Return the parts (blocks) of a page, such as headings and tables, as HTML.
 
     Args:
         blocks: the blocks in order.
-        figures: HTML of each figure by its name, either an SVG element or an image element with the path of the file.
+        figures: HTML of each figure by the figure's name: an SVG element or the result of `linked_figure`.
     """
     return "\n".join(_block(block, figures) for block in blocks)
 

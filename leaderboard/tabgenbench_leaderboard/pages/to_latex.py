@@ -1,4 +1,4 @@
-"""The headline tables of a board as LaTeX, in the style of the package booktabs."""
+"""Tables of a board's headline scores (its main scores) as LaTeX, in the style of the package booktabs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def latex_tables(board: Board) -> str:
 
 
 def _column_groups(grid: Grid) -> list[list[int]]:
-    """Return the indices of the columns of each table, without the first column, which all tables contain."""
+    """Return the indices of the columns of each table. The first column is in every table and is not listed."""
     rows = [row for row in grid.rows if not isinstance(row, Section)]
     widths = [
         max(len(head), *(len(row[j].text) for row in rows)) + _GAP if rows else len(head) + _GAP

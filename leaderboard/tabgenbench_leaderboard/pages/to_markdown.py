@@ -26,7 +26,7 @@ _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return a page as Markdown; figures are SVG files in the folder ``figures``, and `Details` are omitted."""
+    """Return a page as Markdown, without blocks of class `Details`; figures are SVG files in the folder ``figures``."""
     return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 

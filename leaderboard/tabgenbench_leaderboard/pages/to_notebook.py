@@ -1,4 +1,4 @@
-"""HTML view of a board in a notebook, with the headline, dot plot and failures of each dataset."""
+"""HTML view of a board (leaderboard) in a notebook: main scores, dot plot and failures of each dataset."""
 
 from __future__ import annotations
 

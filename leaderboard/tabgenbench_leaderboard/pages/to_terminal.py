@@ -62,7 +62,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
-    """Return a calibration as text: the table of detected failures, and the failures and metrics that do not apply."""
+    """Return as text which planted failures (known faults) each score detects, and which tests do not apply."""
     table = calibration_table(record, lambda score: score.score)
     lines = [f"Calibration: {quote(record.dataset)}"]
     lines += _block_lines(table_blocks(table, record.dataset), width)

@@ -1,4 +1,4 @@
-"""Differences between two boards in everything but scores, such as datasets, trainings, versions and machines."""
+"""Differences between two boards (tables of results), except differences of scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that the records of a suite agree with their hashes, with each other and with the suite."""
+"""Checks that the records (results) of a suite agree with their hashes, with each other and with the suite."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Checked:
 
     Attributes:
         findings: errors in the records.
-        missing: records that the suite requests and the store lacks.
-        unchecked: number of trainings and scores whose key (hash) cannot be computed from the record, by reason.
+        missing: records that the suite lists and the folder of results (store) lacks.
+        unchecked: for each reason, the number of trainings and scores whose key (hash of code and options) cannot be
+            computed again.
         cells: number of trainings (cells) with a record.
     """
 
@@ -69,7 +70,6 @@ class _Checker:
         self.found.findings.append(Finding(where, what, expected))
 
     def check_row(self, row: SuiteRow) -> None:
-        """Check the record of a training and the records of its scores."""
         where = f"cells/{row.key}/fit.json"
         unreadable = len(self.store.quarantined)
         record = self.store.read_cell(row.key)
@@ -139,7 +139,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report trainings whose table or rows differ from those of most trainings of their dataset or split."""
+        """Report trainings on another table or other rows than most trainings of the same dataset or split."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -165,7 +165,6 @@ class _Checker:
                     self.report(f"cells/{record.key}/fit.json", f"{what} is {value}", others)
 
     def check_indexes(self) -> None:
-        """Report trainings whose split is not in the record of their dataset, if the store has this record."""
         known: dict[tuple[str, str], tuple[str, str]] = {}
         for path, index in self.indexes:
             for info in index.splits.values():
@@ -203,7 +202,7 @@ class _Checker:
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
     def check_calibrations(self) -> None:
-        """Compute the tests of each recorded calibration again, and report differences."""
+        """Repeat the tests of each recorded calibration (test of scores with known faults), and report differences."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:

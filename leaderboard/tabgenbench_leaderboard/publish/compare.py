@@ -43,7 +43,7 @@ class ScoreChange:
         n: number of pairs of splits for ``paired``; for ``welch``, the number of values on both boards together.
         p: p-value of the test; None for too few splits.
         p_holm: the p-value after Holm's correction over all compared scores of the two boards.
-        verdict: ``better`` or ``worse`` says that the second board is better or worse, with ``p_holm`` below 0.05.
+        verdict: whether the second board is ``better`` or ``worse``, with ``p_holm`` below 0.05.
     """
 
     dataset: str
@@ -63,7 +63,7 @@ class ScoreChange:
 
 
 def score_changes(first: Side, second: Side) -> list[ScoreChange]:
-    """Compare each score that two boards share, for the same title, generator label and dataset name."""
+    """Return a comparison of each score that both boards have for the same dataset name and generator label."""
     found: list[ScoreChange] = []
     others = {dataset.dataset: dataset for dataset in second.board.datasets}
     for dataset in first.board.datasets:

@@ -3,9 +3,9 @@
 On the same kind of machine, with equal versions and code, the scores must be equal to the last bit. On another kind of
 machine, rounding differs. Training amplifies rounding differences, so a score can change as much as with another seed.
 The accepted difference is therefore 2 % of the range of the score or four standard deviations over splits, whichever is
-larger. The standard deviation is computed without the repeated split, because a false value in this split would
-increase the accepted difference. If the median standard deviation of the other generators is larger, this
-median is used instead.
+larger. The standard deviation is computed from the other splits, because a wrong recorded value on the repeated split
+would increase the accepted difference. If the median standard deviation over all other generators is larger, the median
+is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Scores = Mapping[str, ScoreRecord]
 
 @dataclass(frozen=True)
 class Repeated:
-    """The record of a repeated training, and the records of its scores by the metric's label; None if missing."""
+    """The record of a repeated training, and records of its scores by metric label. A missing record is None."""
 
     record: CellRecord | None
     scores: Mapping[str, ScoreRecord | None]
@@ -37,10 +37,9 @@ class ScoreComparer:
     """Compares the scores of repeated trainings with the recorded scores.
 
     Args:
-        suite: the suite that lists the trainings (cells).
-        scores: the recorded scores by the key (hash) of the training, then by the label of the metric.
-        tolerance: largest accepted difference as a share of the score's range; None for the rule in the docstring of
-            this module.
+        suite: the record of the suite, which lists the trainings.
+        scores: for the key (hash) of each training, the recorded scores by metric label.
+        tolerance: largest accepted difference divided by the range of the score; None for the rule of this module.
     """
 
     def __init__(self, suite: SuiteRecord, scores: Mapping[str, Scores], tolerance: float | None) -> None:
@@ -70,10 +69,10 @@ class ScoreComparer:
         """Return a finding for each score that differs, and a line that summarises the comparison of all scores.
 
         Args:
-            row: the training in the suite.
-            recorded: the record of the training.
-            before: the recorded scores by the metric's label.
-            again: the repeated training.
+            row: the line of the suite that describes the training.
+            recorded: the record of the first training.
+            before: the scores of the first training by metric label.
+            again: the records of the repeated training.
         """
         repeated = again.record
         if repeated is None or repeated.status != "ok":
@@ -109,7 +108,7 @@ class ScoreComparer:
     def _distant_values(
         self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
     ) -> Iterator[Finding]:
-        """Yield the scores whose means over synthetic tables (draws) differ by more than the tolerance."""
+        """Yield a finding for each score whose mean over synthetic tables differs by more than the tolerance."""
         old, new = _means(before), _means(again)
         for spec in again.specs:
             if spec.name not in old:
@@ -142,7 +141,7 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield the scores of single synthetic tables (draws) that differ at all."""
+    """Yield a finding for each score of a single synthetic table that is not equal."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)
@@ -154,8 +153,8 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 def other_machine(first: Environment, second: Environment) -> str:
     """Return the differences between two environments that may change the last digits of a result; empty if equal.
 
-    A package that only one environment lists does not count, because the list depends on the packages that the process
-    imported, for this training or for an earlier training.
+    Only packages that both environments list are compared, because a list can contain packages that the same process
+    imported for an earlier training.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]

@@ -1,4 +1,4 @@
-"""Copying of the records of a suite into a new store, without texts that identify a machine or a person."""
+"""Copies the records of a suite into a new store, without texts that identify a machine or a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["copy_records", "indexes_of", "records_of"]
 
 
 def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrubber) -> None:
-    """Write the records of a suite into an empty folder, in the layout of a store.
+    """Write the records of a suite into an empty folder, which becomes a store.
 
     Synthetic tables, models and the rows of splits are not copied. Artifacts (tables for figures) of metrics are copied
     only if a figure uses them. A record without texts that identify a machine or a person is copied unchanged.
@@ -39,7 +39,8 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
     """Yield the path and the content of every record of a suite.
 
-    The records describe the suite, its trainings, scores and run times, its datasets and their calibrations.
+    The records describe the suite, its trainings, scores, run times and datasets, and the calibrations of the scores,
+    which state the planted faults that each score detects.
     """
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()

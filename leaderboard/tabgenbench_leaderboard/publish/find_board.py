@@ -11,7 +11,11 @@ __all__ = ["find_board"]
 
 
 def find_board(text: str, boards: Path) -> Path:
-    """Return the folder of a published board; ``text`` is its path or its name inside ``boards``.
+    """Return the folder of a published board.
+
+    Args:
+        text: path of the board, or its name in ``boards``.
+        boards: folder of published boards.
 
     Raises:
         ConfigError: there is no published board of this name or path.

@@ -22,7 +22,7 @@ class Finding:
     expected: str
 
     def below(self, folder: str) -> Finding:
-        """Return the finding with a path of its file that starts with ``folder``."""
+        """Return a copy of the finding whose path is preceded by ``folder``."""
         return replace(self, where=f"{folder}/{self.where}")
 
     def __str__(self) -> str:

@@ -57,7 +57,7 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprint (hash) of a dataset, and the fingerprint of each split, by a name such as ``0`` or ``0, fold 1``."""
+    """Fingerprints (hashes) of a dataset and of its splits; a split's key is text such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
     splits: dict[str, str]
@@ -72,7 +72,7 @@ class Manifest(_Part):
         tabgenbench: version of the program that published the board.
         program: hash of the code that writes boards; with equal hashes, equal records give equal pages.
         tools: versions of the libraries that write the board's files.
-        comparability: sentences on which scores and times are comparable with those of other boards.
+        comparability: sentences that state which scores and times of two boards are comparable.
         datasets: fingerprints of each dataset and its splits, by the dataset's label.
         metrics: keys (hashes of code and options) of each metric, by the metric's label.
         missing: records that the suite requests and the board lacks.
@@ -113,7 +113,7 @@ def program_hash() -> str:
 
 
 def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple[str, ...]) -> Manifest:
-    """Return the manifest of a folder with the files of a board, whose records are in ``store``."""
+    """Return the manifest of a board with its files in ``folder`` and its records in ``store``."""
     datasets: dict[str, DatasetFacts] = {}
     metrics: dict[str, set[str]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.split, row.fold or 0)):

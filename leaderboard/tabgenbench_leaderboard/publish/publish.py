@@ -1,4 +1,4 @@
-"""Writing of a published board, which is a folder with pages, tables, records and a manifest."""
+"""Publishing of a board: a folder with pages, tables, stored results (records) and a list of files (manifest)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Published:
     Attributes:
         folder: folder of the board.
         board: values of the board.
-        checked: result of the checks of the board's records.
+        checked: result of `check_records`.
         files: number of files in the folder.
         is_new: whether the folder is new or its content has changed.
     """
@@ -81,8 +81,8 @@ def publish_board(
         hide: words to remove from free text, in addition to the hosts and users that the records name.
 
     Raises:
-        StoreError: a record is unreadable, or contradicts its hash or another record; a record is missing and
-            ``partial`` is false; or the folder cannot be replaced or written.
+        StoreError: a record is unreadable, contradicts its hash or another record, or is missing although ``partial``
+            is false; or the folder cannot be replaced or written.
         ConfigError: the store has no suite of this name.
     """
     suite = find_suite(store, suite_name)

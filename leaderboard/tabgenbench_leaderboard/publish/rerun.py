@@ -1,4 +1,4 @@
-"""Repetition of randomly chosen trainings of a suite and of their scores, in a temporary store."""
+"""Repetition of randomly chosen trainings of a suite and of their scores, in a temporary store (folder of results)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class RerunRequest:
         number: number of trainings to repeat.
         seed: seed of the random choice of trainings.
         tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
-            share of the score's range; None for the rule of the module `compare_scores`.
-        datasets: files or cards of datasets that the suite uses and that are not installed as plugins.
+            share of the score's range. If None, the module `compare_scores` computes the largest accepted difference.
+        datasets: data files or TOML descriptions of datasets that the suite uses and no plugin registers.
         data_dir: root folder of downloaded data.
         executor: name of the engine that runs the trainings.
         say: function that receives each line of progress text.
@@ -74,20 +74,16 @@ class Rerun:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A training with its record, and the records of its successful scores by the metric's label."""
-
     row: SuiteRow
     record: CellRecord
     scores: Mapping[str, ScoreRecord]
 
     @property
     def place(self) -> tuple[int, int | None]:
-        """The numbers of the split and of the fold; the second number is None if splits have no folds."""
         return self.record.cell.split, self.record.cell.fold
 
     @property
     def settings(self) -> tuple[str, int, int, int, str]:
-        """The settings that all trainings of one run share; one run repeats trainings with equal settings."""
         environment, cell = self.record.environment, self.record.cell
         return (cell.dataset, cell.seed, cell.draws, environment.threads, environment.device.partition(":")[0])
 
@@ -95,8 +91,9 @@ class _Recorded:
 def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> Rerun:
     """Repeat randomly chosen trainings (cells) and their scores, and compare the scores with the recorded scores.
 
-    Only trainings with scores are chosen. Options, seed, number of synthetic tables, threads and kind of device are
-    taken from the records. The split is computed again from the dataset and must have the recorded fingerprint (hash).
+    Only trainings with scores are chosen. A repeated training has the recorded options, seed, number of synthetic
+    tables, number of threads and kind of device. The split is computed again from the dataset and must have the
+    recorded hash.
 
     Raises:
         ConfigError: the installed plugins can repeat no training, or a dataset of the suite is unknown.
@@ -136,7 +133,7 @@ def _recorded_cells(store: Store, suite: SuiteRecord) -> Iterator[_Recorded]:
 
 
 def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
-    """Return why the installed plugins cannot repeat a training; empty if they can."""
+    """Return why the installed plugins cannot repeat a training, or an empty text if they can."""
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
@@ -179,7 +176,7 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Return a run for the group on its recorded splits, or a finding if a fingerprint (hash) differs."""
+        """Return a run that repeats the trainings, or a finding if the hash of the dataset or of a split differs."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         n_splits = 1 + max(one.record.cell.split for one in group)
@@ -235,7 +232,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the recorded settings of the splits; for older records without settings, yield all possible settings."""
+    # Older suite records have no settings, so all possible settings are tried.
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return
@@ -280,7 +277,7 @@ def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Limit a planned run to the trainings of a group, and return its planned trainings by their recorded keys."""
+    """Limit a run to the trainings of a group; return the planned training for each key of a recorded training."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:
@@ -293,6 +290,5 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
-    """Return the label of the metric with the same name and options as in the record of a score, or an empty text."""
     place = _choice(score.metric, score.config)
     return next((label for label, metric in metrics.items() if _choice(metric.name, metric.config) == place), "")

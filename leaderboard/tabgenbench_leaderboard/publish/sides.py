@@ -1,4 +1,4 @@
-"""Reading of a board for a comparison, from a published board, a store, or a ``board.json``."""
+"""The two boards of a comparison, each read from a published board, a store, or a ``board.json``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Side:
 
     Attributes:
         name: name of the board in messages.
-        board: values of the board.
-        cells: key (hash) of each training (cell); empty if the board has no records.
-        splits: fingerprints (hashes) of the folds of each split, by dataset and number of the split; empty if the board
-            has no records.
-        metrics: keys (hashes) of each metric by dataset and label; empty if the board has no records.
+        board: scores, costs and comparisons of the board.
+        cells: hash that identifies each training (cell). Like ``splits`` and ``metrics``, it is empty if the board has
+            no records.
+        splits: hashes of the folds of each split, by dataset and index of the split.
+        metrics: hashes that identify each metric with its options and code, by dataset and label of the metric.
     """
 
     name: str
@@ -46,7 +46,7 @@ def read_side(text: str, boards: Path, suite: str | None = None) -> Side:
     Args:
         text: name or folder of a published board, path of a board.json, or folder of a store.
         boards: folder of the published boards.
-        suite: name of the suite, if ``text`` is a store; None for the most recent suite.
+        suite: name of the suite to read from a store; None for its most recent suite.
 
     Raises:
         ConfigError: there is no board with this name or path.

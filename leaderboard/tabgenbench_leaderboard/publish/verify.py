@@ -171,7 +171,6 @@ def _first_difference(name: str, found: bytes, rebuilt: bytes) -> Finding:
 
 
 def _around(line: str, other: str) -> str:
-    """Return the part of a line around the first difference from another line, in quotes."""
     pairs = zip(line, other, strict=False)
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(line), len(other)))
     start = max(0, place - 30)

@@ -27,7 +27,7 @@ def draw_table(
         dataset: the results on the dataset.
         cells: the results of the trainings of one generator on this dataset.
         columns: indices of the columns to show.
-        most: maximum number of values.
+        most: maximum number of values in the table; further rows are left out.
     """
     if not cells or not columns:
         return None
@@ -62,7 +62,7 @@ def _draws(cell: CellFacts) -> int:
 
 
 def single_number(value: float | None) -> str:
-    """Format one value of a score as text."""
+    """Return a value of a score as text."""
     return "-" if value is None else f"{value:.4g}"
 
 

@@ -16,7 +16,7 @@ MAX_PANELS = 8
 
 
 def curve_figure(curves: Sequence[Curve], label: str) -> Markup:
-    """Return a figure with one panel per kind of loss and one line per training; empty without losses."""
+    """Return a figure with one panel per kind of loss and one line per training; empty if there are no losses."""
     names = list(dict.fromkeys(name for curve in curves for name in curve.losses))[:MAX_PANELS]
     panels = [panel for name in names if (panel := _panel(curves, name, label))]
     if not panels:

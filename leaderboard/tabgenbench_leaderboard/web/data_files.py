@@ -37,7 +37,7 @@ def data_files(site: Site) -> dict[str, bytes]:
 
 
 def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
-    """Yield the data files of a dataset; the first has columns, comparisons and rows, the others have further rows."""
+    """Yield the data files of a dataset: columns, comparisons and rows in the first file, and then further rows."""
     dataset = site.board.datasets[index]
     head: dict[str, Any] | None = _head(site, dataset)
     own = {
@@ -59,7 +59,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a function; values that are lists must contain JSON texts."""
+    """Return a script that calls a function with the values; a list must contain JSON texts."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element
@@ -165,7 +165,6 @@ def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dic
 
 
 def _pairs(dataset: DatasetBoard) -> list[list[Any]]:
-    """Return the indices of both rows and of the score column, and the verdict, of every comparison."""
     rows = {row.label: i for i, row in enumerate(dataset.rows)}
     columns = {column.title: i for i, column in enumerate(dataset.columns)}
 

@@ -1,4 +1,4 @@
-"""The page of a dataset, with its description (card), scores, costs, failures and figures."""
+"""The web page of a dataset: description (card), scores, costs, failures and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a generator, with its description (card), scores, failures, loss curves and trainings (cells)."""
+"""The web page of a generator, with its description, scores, failures, loss curves and trainings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,6 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
 
 
 def _commands(command: str, one: GeneratorRows) -> list[str]:
-    """Return one command that repeats the trainings of a generator for each of its sets of options."""
     datasets: dict[str, list[str]] = {}
     for dataset, row in one.rows.items():
         datasets.setdefault(row.options, []).append(dataset)
@@ -72,7 +71,7 @@ def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> 
 
     Args:
         command: the command that ran the suite.
-        row: a row of the generator.
+        row: the generator's results on one dataset.
         datasets: datasets on which to run the generator; empty for the datasets that the command names.
 
     >>> from tabgenbench.records import Card
@@ -106,7 +105,6 @@ def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> 
 
 
 def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[str, Any]:
-    """Return the data of a generator's page for one dataset, with scores of single splits if there are no records."""
     cells = site.cells_of.get((dataset.dataset, row.label), [])
     facts = site.facts[dataset.dataset]
     splits = [] if cells else sorted({split for i in facts.shown for split in row.scores[i].by_split})

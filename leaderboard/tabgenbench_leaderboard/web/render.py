@@ -1,4 +1,4 @@
-"""Rendering of the parts of a page as HTML of the web board."""
+"""Rendering of the parts of a page as HTML, for the web board."""
 
 from __future__ import annotations
 

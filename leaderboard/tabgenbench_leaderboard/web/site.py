@@ -51,7 +51,7 @@ class Site:
 
     Attributes:
         board: the board, with the captions of the figures that metrics drew.
-        figures: stem of a figure's files by dataset and kind (see `figures.draw.Drawn`).
+        figures: name of a figure's files without suffix, by dataset and kind (see `figures.draw.Drawn`).
         cells: the results of each training (cell); None for a board that was read from its ``board.json``.
         cards: descriptions of datasets by label.
         records: whether the folder of the board contains the records, as in a published board.
@@ -72,7 +72,7 @@ class Site:
 
     @cached_property
     def extras(self) -> dict[str, str]:
-        """Name of the pip extra that installs a generator's packages, by label, for generators that have an extra."""
+        """Name of the pip extra that a generator requires, by the generator's label; others are left out."""
         return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
 
     @cached_property
@@ -82,7 +82,7 @@ class Site:
 
     @cached_property
     def dataset_stems(self) -> dict[str, str]:
-        """Part of the file names of each dataset that identifies the dataset."""
+        """Name of each dataset in a form that is valid in file names, by the dataset's name."""
         return file_stems(dataset.dataset for dataset in self.board.datasets)
 
     @cached_property

@@ -8,15 +8,15 @@ Fit. A forest is trained to classify rows as training rows or synthetic rows, wi
 round, the synthetic rows are the training rows with each column permuted, so their columns are independent. In each
 later round, synthetic rows are sampled from the previous forest: a leaf is drawn by its weight, and then the value of
 each column is drawn independently from the training rows in the leaf. The rounds end when the accuracy on out-of-bag
-rows is at most 1/2 + δ or no longer falls. At an accuracy near 1/2, columns are independent within the leaves, as far
-as a forest can detect.
+rows is at most 1/2 + δ (option ``delta``) or no longer falls. At an accuracy near 1/2, columns are independent within
+the leaves, as far as a forest can detect.
 
 Density. With the leaves l = 1...L of all B trees and N training rows,
 
     p(x) = Σ_l w_l Π_j p_lj(x_j),   w_l = n_l / (N B)
 
-    numeric column j        normal distribution with the mean and variance of the leaf, truncated to the leaf's box, or
-                            the training values in the leaf, each with probability 1 / n_l
+    numeric column j        normal distribution with the mean and variance of the leaf, truncated to the leaf's bounds;
+                            with ``family=leaf-values``, each training value in the leaf has probability 1 / n_l
     categorical column j    P_lj(v) = (n_lj(v) + α) / (n_l + α V_j)
     n_l training rows in leaf l   n_lj(v) those with value v   V_j values of the column   α smoothing
 
@@ -111,7 +111,6 @@ class ARF(Generator):
         return 4 * self.config.trees * n_rows + 40 * n_rows * columns + 40 * leaves * columns + forests + svd
 
     def _n_components(self, n_features: int) -> int:
-        """Return the number of principal components that replace the numeric features, or 0."""
         if self.config.components is None:
             return COMPONENTS if n_features > WIDE else 0
         return self.config.components if n_features else 0
@@ -137,7 +136,7 @@ class ARF(Generator):
             self._fit_normals(trees)
 
     def _gap_columns(self, train: Table) -> list[tuple[int, int]]:
-        """Return each numeric feature with missing values, and the encoded column that marks the missing values."""
+        """Return the positions of each numeric feature with missing values and of the column that marks them."""
         marks = self._categories.columns
         return [
             (train.features.index(gap.column), train.n_features + marks.index(gap.shown_by))
@@ -184,7 +183,7 @@ class ARF(Generator):
     def _draw_encoded(
         self, rows: NDArray[np.float32], leaves: ForestLeaves, chosen: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Sample an encoded row from each chosen leaf, with each column from a random training row in the leaf."""
+        """Return a row for each chosen leaf, with each column from an independently drawn training row of the leaf."""
         sources = leaves.draw_rows(np.repeat(chosen[:, None], rows.shape[1], axis=1), rng)
         for number, mark in self._gaps:
             sources[:, number] = sources[:, mark]
@@ -227,7 +226,8 @@ class ARF(Generator):
     def _weights(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the weight of each leaf given the codes of the requested condition, shape (L,).
 
-        If no leaf contains all requested values, leaves with more of these values have far larger weights.
+        If no leaf contains all requested values, `ALMOST_NONE` replaces shares of 0, so that leaves with most of the
+        values are drawn.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
         weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)
@@ -250,7 +250,10 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace a category by a random one of V categories with probability α V / (n + α V), for n rows in a leaf."""
+        """Replace some of the drawn category codes by random codes, in place.
+
+        In a leaf of n rows, a code of a feature with V categories is replaced with probability α V / (n + α V).
+        """
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)

@@ -1,4 +1,4 @@
-"""Control `batch-leaker`: an embedding that contains the batch. Scores of batch removal must detect this fault."""
+"""Control `batch-leaker`: an embedding that contains the batch, a fault that scores of batch removal must detect."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["BatchLeaker"]
 
 
 class BatchLeaker(PCA):
-    """Embeds rows as `pca` does, with one further dimension for each batch.
+    """Embeds rows by principal components (as the control `pca`) and one additional dimension for each batch.
 
-    The value in the dimension of the row's own batch is ``strength`` times the standard deviation of the first
-    principal component; the values in the dimensions of other batches are 0. Every score of batch removal must be worse
+    In the dimension of its own batch, a row has the value ``strength`` times the standard deviation of the first
+    principal component. In the dimensions of other batches, the value is 0. Every score of batch removal must be worse
     for this control than for `pca`.
     """
 
@@ -40,7 +40,7 @@ class BatchLeaker(PCA):
             raise Unsupported("generator 'batch-leaker' embeds the batch; the dataset has no batch column (batch=...)")
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return principal components, then one dimension per batch, shape (n_rows, components + n_batches)."""
+        """Return principal components followed by batch dimensions, shape (n_rows, components + n_batches)."""
         found, batch = super().embed(table)["latent"], table.schema.batch
         assert batch is not None  # see `supports`
         names, codes = np.unique(table.obs[batch].astype(str), return_inverse=True)

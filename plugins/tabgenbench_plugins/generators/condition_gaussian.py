@@ -1,4 +1,4 @@
-"""Control `condition-gaussian`: independent Gaussian features and independent categories within each condition."""
+"""Control `condition-gaussian` (a baseline): independent Gaussian features and categories within each condition."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["ConditionGaussian"]
 class ConditionGaussian(Generator):
     """Draws every feature independently from a normal distribution with the mean and variance of the condition.
 
-    A category is drawn by its frequency in the condition, even if the condition has few rows. Mean and variance of a
-    numeric feature are computed without missing values.
+    A category is drawn by its frequency in the condition. Mean and variance of a numeric feature are computed without
+    missing values.
 
     This control shows which scores a model can reach with correct means and variances but without correlations within
     conditions. Variances are unbiased (divided by n - 1 in each condition). A condition with fewer than ``min_rows``

@@ -1,4 +1,4 @@
-"""Control `condition-mean`: the mean of the condition's training rows, and the condition's most frequent categories."""
+"""Generator `condition-mean`: every row of a condition is the mean of the condition's training rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["ConditionMean"]
 
 
 class ConditionMean(Generator):
-    """Returns the mean of the condition's training rows as every sampled row.
+    """Returns, for each requested row, the mean of the training rows of its condition.
 
     A categorical feature gets its most frequent category in the condition. Among equally frequent categories, the first
-    by name is used. The mean of a numeric feature is computed without missing values.
+    by name is used. The mean of a numeric feature is computed without missing values. For a condition without training
+    rows, the most similar condition with training rows is used.
 
-    This control shows which scores a model can reach with correct condition means but without variation within
-    conditions. For this control, gamma (agreement of correlations) and the scores of log fold changes are good, and all
-    scores of variance are bad. A condition with a single training row gets this row. A condition without training rows
-    gets the mean of the most similar condition with training rows.
+    This control (simple generator for comparison) shows which scores a model can reach with correct condition means but
+    without variation within conditions. Gamma (agreement of correlations) and the scores of log fold changes are good.
+    All scores of variance are bad.
     """
 
     name = "condition-mean"

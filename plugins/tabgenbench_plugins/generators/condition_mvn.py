@@ -1,8 +1,4 @@
-"""Control `condition-mvn`: Gaussian rows with the condition's mean and one covariance for all conditions.
-
-Each category corresponds to an interval of a latent Gaussian score. Latent scores and numeric features have one joint
-covariance.
-"""
+"""Control `condition-mvn`: Gaussian rows with the condition's mean and one covariance for all conditions."""
 
 from __future__ import annotations
 
@@ -24,17 +20,17 @@ POOLED = -1  # key of the covariance that is pooled over conditions
 
 
 class ConditionMVN(Generator):
-    """Samples the condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of residuals within conditions.
+    """Samples rows from a Gaussian with the condition's mean and the Ledoit-Wolf covariance of the training residuals.
 
-    A deep model should score better than this linear model. Sums of squares and products are divided by the degrees of
-    freedom (rows minus conditions), so that sampled rows have the variance of the training rows. A condition with one
-    training row uses that row as its mean and adds nothing to the covariance. A condition without training rows is
-    replaced by the most similar condition that has training rows.
+    A useful deep model should score better than this control, which models only linear dependence. The sums of squares
+    and products of the residuals are divided by the degrees of freedom (rows minus conditions), so that sampled rows
+    have the variance of the training rows. The single training row of a condition is the mean of the condition and adds
+    nothing to the covariance. A condition without training rows is replaced by the most similar condition that has
+    training rows.
 
     A categorical feature is represented by latent Gaussian scores (see `parts.latent`), which share one covariance with
-    the numeric features. Thresholds turn latent scores into categories. The thresholds are computed from the
-    frequencies of categories in the condition, even if the condition has few rows. Statistics of a numeric feature are
-    computed without missing values.
+    the numeric features. Thresholds, which are computed from the frequencies of the categories in each condition, turn
+    latent scores into categories. Statistics of a numeric feature are computed without missing values.
     """
 
     name = "condition-mvn"
@@ -61,14 +57,14 @@ class ConditionMVN(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes."""
+        """Return the estimated peak memory of `fit` in bytes."""
         smaller = min(n_rows, n_features)
         n_categories = len(schema.categorical_features)
         latent = 160 * n_rows * n_categories  # 5 scores a column: two bounds each, and the copies of a feature
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024)) + latent
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute each condition's mean and category thresholds, and the factored covariance of the residuals."""
+        """Compute the mean and the category thresholds of each condition, and the covariance of the residuals."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._means = self._conditions.means(train.dense(), train.present())
@@ -91,7 +87,6 @@ class ConditionMVN(Generator):
     def _covariance(
         self, train: Table, rows: NDArray[np.int64], degrees_of_freedom: int, context: FitContext
     ) -> ShrunkCovariance:
-        """Return the covariance of the residuals, including latent scores if the table has categorical features."""
         group = self._conditions.group[rows]
         residuals = train.dense()[rows] - self._means[group]
         if not self._latent.n_scores:

@@ -1,4 +1,4 @@
-"""Control `condition-nb`: negative binomial counts of each gene within a condition, with sampled library sizes."""
+"""Control `condition-nb` (a baseline): independent negative binomial counts of each gene within a condition."""
 
 from __future__ import annotations
 
@@ -85,7 +85,6 @@ class ConditionNB(Generator):
         return self._template.like(sparse.vstack([empty, *blocks], format="csr"), conditions)
 
     def _draw(self, asked: NDArray[np.int64], library: Floats, rng: np.random.Generator) -> Any:
-        """Sample negative binomial counts of some cells, as Poisson counts with gamma-distributed rates."""
         rate = self._shares[asked] * library[:, None]
         dispersion = self._dispersion[asked]
         varies = dispersion > 0

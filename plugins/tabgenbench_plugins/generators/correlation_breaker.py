@@ -15,8 +15,9 @@ __all__ = ["CorrelationBreaker"]
 class CorrelationBreaker(Planted):
     """Returns training rows in which each feature is permuted independently over the rows of a condition.
 
-    Each feature keeps its distribution within the condition. Only differences between the conditions' means still cause
-    correlations. A numeric feature and the column that marks its missing values are permuted together.
+    Each feature keeps its distribution within the condition. Within a condition, only chance correlations remain;
+    differences between the means of conditions still cause correlations. A numeric feature and the column that marks
+    its missing values are permuted together.
     """
 
     name = "correlation-breaker"
@@ -25,7 +26,7 @@ class CorrelationBreaker(Planted):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables with fewer than two features, which have no pair of features."""
+        """Raise `Unsupported` for tables with fewer than two features."""
         if n_features + schema.n_categorical < 2:
             raise Unsupported("the table has fewer than two features, so there is no dependence to break")
 

@@ -1,12 +1,12 @@
-"""CTGAN: a generative adversarial network for mixed tables, conditioned on a value of one discrete column.
+"""CTGAN: a conditional generative adversarial network for numeric and categorical columns.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
-are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
-encoded by the one-hot code of its mode, one of up to ten components of a Gaussian mixture, and by a scalar for the
-position within the mode. Each discrete value is encoded as a one-hot code. The discrete columns are the condition (all
-condition columns combined) and the categorical features. The generator receives noise and a value of one discrete
-column. In training, each discrete column is chosen equally often. A value of the column is then drawn with probability
-proportional to the logarithm of its frequency. The critic gives one score to each group of ten rows.
+are those of the package `ctgan`, except the number of epochs. A Gaussian mixture with up to ten components (modes) is
+fitted to each numeric feature. A number is encoded by the one-hot code of its mode and by its position within the mode.
+A value of a discrete column is encoded as a one-hot code. The discrete columns are the condition (all condition columns
+combined) and the categorical features. The generator receives noise and a value of one discrete column. In training,
+each discrete column is chosen equally often. A value of the column is then drawn with probability proportional to the
+logarithm of its frequency. The critic gives one score to each group of ten rows.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
@@ -43,10 +43,10 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    As in the package `ctgan`, values of discrete columns are drawn by log frequency not only in training but also in
-    sampling. Rare categories are therefore more frequent in samples than in training rows. Batch norm always uses the
-    statistics of the current batch. Generated rows that have a requested condition are kept. If a requested condition
-    still lacks rows, further batches are generated for this condition.
+    As in the package `ctgan`, values of discrete columns are drawn with probability proportional to log frequency not
+    only in training but also in sampling. Rare categories are therefore more frequent in samples than in training rows.
+    Batch norm always uses the statistics of the current batch. Sampling keeps the generated rows that have a requested
+    condition. If a requested condition still lacks rows, further batches are generated for this condition.
     """
 
     name = "ctgan"
@@ -85,7 +85,7 @@ class CTGAN(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return the memory in bytes of the weights (with gradients and Adam's moments), rows and temporary arrays."""
+        """Return the bytes of memory for the weights (with gradients and Adam's moments), rows and temporary arrays."""
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
         inputs = [config.embedding_dim + n_codes]

@@ -1,11 +1,12 @@
 """CVAE: a conditional variational autoencoder of expression rows.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
-Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, batch size, learning
-rate, widths, latent size, use of batch norm, and the loss MSE + KL. The paper does not state the following choices:
-each hidden layer is Linear - batch norm - ReLU, the heads are linear, the prior is N(0, I), and the loss is the one
-below. The squared error is summed over features, as in a Gaussian log-likelihood with variance 1. A mean over features
-would multiply the relative weight of the KL term by half the number of features, and the latent code would collapse.
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, the batch size, the
+learning rate, the widths of the hidden layers, the latent size, and the use of batch norm. Its loss is mean squared
+error + KL. The paper does not state the following choices. Each hidden layer is Linear - batch norm - ReLU, the heads
+are linear, and the prior is N(0, I). The squared error is summed over features, as in a Gaussian log-likelihood with
+variance 1. A mean over features would multiply the relative weight of the KL term by half the number of features, and
+the latent code would collapse.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -13,10 +14,10 @@ would multiply the relative weight of the KL term by half the number of features
 
     loss = ½ Σ_F (x - mean)² + beta · Σ_Z KL(N(mu, e^logvar) ‖ N(0, 1)),  mean over the batch
 
-In a mixed table, the one-hot codes of each categorical feature are appended to x_NF, and the decoder has one more head
-for each categorical feature: the logits of its categories. The reconstruction is the negative log-likelihood of the
-whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Missing numeric values
-contribute nothing to the loss:
+If a table has categorical features, their one-hot codes are appended to x_NF. For each categorical feature, the decoder
+has one more head, which returns the logits of the categories. The reconstruction term is the negative log-likelihood of
+the whole row, so numeric and categorical features need no relative weights. Missing numeric values contribute nothing
+to the loss:
 
     Σ_present ½ (x - mean)² - Σ_C log softmax(logits)[category]
 
@@ -72,12 +73,12 @@ class CVAE(Generator):
     """Trains `ConditionalVAE`, and samples rows by decoding latent codes drawn from the prior.
 
     A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
-    small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``, latent codes are
-    drawn from a distribution fitted to the codes of the condition's training rows (`parts.aggregated_prior`). All
-    conditions share the network, so a condition with few training rows needs no special rule. The model can sample a
-    new combination of condition values if each value occurs in training rows. A condition with a value that no training
-    row has is replaced by the most similar condition of the training rows. Categories are drawn from the softmax of
-    their logits.
+    small, unless ``output_noise`` adds noise with the variance of the residuals (training rows minus decoded means).
+    With ``prior=aggregated``, latent codes are drawn from a distribution fitted to the codes of the condition's
+    training rows (`parts.aggregated_prior`). All conditions share one network, so conditions with few training rows can
+    be sampled too. The model can sample a new combination of condition values if each value occurs in training rows. A
+    condition with a value that no training row has is replaced by the most similar condition of the training rows.
+    Categories are drawn from the softmax of their logits.
     """
 
     name = "cvae"
@@ -147,9 +148,9 @@ class CVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory in bytes that weights, gradients, Adam's moments, rows and activations need.
 
-        The estimate assumes 32 values per condition column and categorical feature, two copies of the weights, and two
-        copies of the rows (in main memory and on the device). The memory of imported libraries, about 0.3 GB, is not
-        included.
+        Numbers of categories are not known yet, so the estimate assumes 32 per condition column and per categorical
+        feature. It includes two copies of the weights, and two copies of the rows (in main memory and on the device).
+        The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
@@ -238,10 +239,7 @@ class CVAE(Generator):
     def _epoch(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
     ) -> torch.Tensor:
-        """Train one epoch, with one optimisation step per batch.
-
-        Return the means over rows of the reconstruction term and of the KL term, shape (2,).
-        """
+        """Train one epoch; return the means over rows of the reconstruction term and of the KL term, shape (2,)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import minibatches
@@ -301,7 +299,7 @@ class CVAE(Generator):
         return self._template.like(out_NF.numpy(), conditions, categories)
 
     def save(self, folder: Path) -> None:
-        """Write the weights, the statistics of batch norm and the conditions."""
+        """Write the network, the prior, the noise, and the conditions and categories of the training rows."""
         noise = {} if self._noise_sd_F is None else {NOISE: self._noise_sd_F}
         facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
         prior = () if self._prior is None else (self._prior.means_KZ, self._prior.roots_KZZ)
@@ -310,7 +308,7 @@ class CVAE(Generator):
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> CVAE:
-        """Return a generator with the saved weights."""
+        """Return the saved generator."""
         import torch
 
         from tabgenbench_plugins.generators.parts.aggregated_prior import AggregatedPrior

@@ -2,8 +2,7 @@
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper uses a grid of four learning rates and two, three or
-four hidden layers. The models of the grid are trained on the training rows and compared by their loss on validation
-rows.
+four hidden layers.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class CVAESelected(Generator):
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: twice the memory of the largest model, because two models are kept."""
+        """Return the memory in bytes: twice the largest model, because the best and the current model are kept."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -200,7 +199,7 @@ def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitCon
 
 
 def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> Callable[[Progress], None]:
-    """Return a function that counts epochs over the whole grid and reports each model's validation loss."""
+    """Return a function that reports a model's validation loss, with epochs counted over all models."""
 
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)

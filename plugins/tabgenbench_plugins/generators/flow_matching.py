@@ -1,4 +1,4 @@
-"""Flow matching: a velocity field that carries Gaussian noise to rows along straight lines.
+"""Flow matching: a network learns the velocity that moves Gaussian noise to rows along straight lines.
 
 Lipman et al., "Flow matching for generative modeling", ICLR 2023, https://arxiv.org/abs/2210.02747; Tong et al.,
 "Improving and generalizing flow-based generative models with minibatch optimal transport", TMLR 2024,
@@ -8,23 +8,23 @@ With noise x_0 ~ N(0, I), a training row x_1 of condition c, and a time t ~ U(0,
 
     x_t = (1 - t) x_0 + t x_1        loss = E ‖v(x_t, t, c) - (x_1 - x_0)‖² / Y
 
-Y is the number of columns of x. The velocity v is the sum of the exact velocity for rows from N(0, I) and a correction
-F, which is a network:
+Y is the number of columns of x. If the rows were drawn from N(0, I), the first term of v would be the exact velocity.
+The network F learns the rest:
 
     v(x, t, c) = (2 t - 1) / (t² + (1 - t)²) x + F(x, t, c)
 
-The loss is smallest for the mean velocity v = E[x_1 - x_0 | x_t = x, c]. The solution at t = 1 of
+The loss is smallest for the mean velocity v = E[x_1 - x_0 | x_t = x, c]. To sample a row of condition c, x is drawn
+from N(0, I) at t = 0 and moved to t = 1 by
 
     dx/dt = v(x, t, c)
 
-from x at t = 0 drawn from N(0, I) has the distribution of the rows of condition c. The equation is solved in
-``sampling_steps`` equal steps h, either by the midpoint rule, x ← x + h v(x + h/2 v(x, t), t + h/2), or by Heun's rule,
-x ← x + h/2 (v(x, t) + v(x + h v(x, t), t + h)). Both rules are of second order and evaluate the network twice per step.
+The equation is solved in ``sampling_steps`` equal steps h, either by the midpoint rule, x ← x + h v(x + h/2 v(x, t),
+t + h/2), or by Heun's rule, x ← x + h/2 (v(x, t) + v(x + h v(x, t), t + h)). Both rules evaluate the network twice per
+step.
 
-A row consists of the transformed numeric features (`parts/prepared_rows`) and a one-hot code for each categorical
-feature, with 1 for its category and -1 for all other categories. A sampled row gets the category with the largest entry
-of the code at t = 1. With the exact velocity, all entries would be ±1 at t = 1; choosing the largest entry removes
-errors of the network and the solver.
+A row consists of the transformed numeric features (`parts/prepared_rows`) and a code of each categorical feature, with
+an entry of 1 for its category and -1 for every other category. With the exact velocity, the entries would be ±1 at
+t = 1. Because network and solver have errors, a sampled row gets the category with the largest entry.
 """
 
 from __future__ import annotations

@@ -15,9 +15,8 @@ A categorical feature with V values gives V - 1 one-hot columns. As in the packa
 the largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
 columns itself, because the package confuses features with positions such as 1 and 11, which have digits in common.
 
-Cost. The model consists of T p boosted ensembles: one for each noise level and column. The time to fit a tree is
-proportional to the number of input columns, p + q. In the last factor, the first term is for the split search and the
-second term for the n K noisy rows:
+Cost. The time to fit a tree is proportional to the number of input columns, p + q. The last factor is the time for one
+input column: a constant for the search of splits, plus a time for each of the n K noisy rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -98,9 +97,9 @@ class ForestFlow(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes that noisy rows (with targets and gradients) and all trees need.
+        """Return the memory in bytes of the noisy rows, of their regression targets and gradients, and of all trees.
 
-        Each categorical feature counts as one column.
+        A categorical feature counts as one column, because its number of categories is unknown.
 
         Raises:
             Unsupported: the fit would take longer than `max_hours` even if each category had only two values.
@@ -148,7 +147,6 @@ class ForestFlow(Generator):
             self._model = self._fitted(rows, given if given.shape[1] else None, context)
 
     def _one_hot(self, categories: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the one-hot columns of all categories except the first category of each feature."""
         codes = self._categories.one_hot(categories)
         sizes = np.array(self._categories.n_categories, dtype=np.int64)
         return np.delete(codes, np.cumsum(sizes) - sizes, axis=1)
@@ -159,8 +157,6 @@ class ForestFlow(Generator):
         config = self.config
 
         class Reporting(ForestDiffusionModel):  # type: ignore[misc]
-            """The package's model, extended to report progress after each noise level."""
-
             n_done = 0
 
             def train_iterator(self, *args: Any, **options: Any) -> Any:
@@ -203,7 +199,6 @@ class ForestFlow(Generator):
         return self._template.like(values, conditions, self._decoded(rows[:, self._n_features :]))
 
     def _decoded(self, columns: NDArray[np.float64]) -> pd.DataFrame | None:
-        """Return the category with the largest one-hot column, or the first category if no column exceeds 1/2."""
         if not self._categories.columns:
             return None
         codes, start = [], 0
@@ -215,7 +210,6 @@ class ForestFlow(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the numeric features, with a random value of the same feature for each missing value."""
     values, present = np.array(train.dense()), train.present()
     if present is None:
         return values

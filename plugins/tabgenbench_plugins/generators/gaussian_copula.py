@@ -12,8 +12,8 @@ The package encodes a condition or a categorical feature as one number. Each cat
 length is the category's relative frequency. A category is encoded as a uniform random number from its interval. A
 sampled number is decoded as the category whose interval contains it. Because a category is only one number, the effect
 of a condition and the dependence between categories are one-dimensional. This is the main limitation of the model. A
-uniform distribution is fitted to the numbers of a categorical feature, and the distribution of the option
-``distribution`` to the numbers of a condition.
+uniform distribution is fitted to the numbers of a categorical feature. The distribution that the option
+``distribution`` names is fitted to the numbers of a condition.
 
 The package fits the model, but this module samples with the formulas above. The package's `sample_from_conditions`
 processes one condition and one column at a time and takes 2 seconds per condition for 1,000 columns; this module takes
@@ -133,14 +133,13 @@ class GaussianCopula(Generator):
         self._slopes, self._root = _conditional(model.correlation.loc[frame.columns, frame.columns].to_numpy(), k)
 
     def _fallen_back(self, margins: list[Any]) -> int:
-        """Return the number of columns for which the package could not fit the configured distribution."""
         from sdv.single_table import GaussianCopulaSynthesizer
 
         asked = GaussianCopulaSynthesizer.get_distribution_class(self.config.distribution)
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows: normal scores are drawn given each row's condition and transformed into values."""
+        """Draw normal scores given the condition of each row, transform them into values, and return the rows."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -158,7 +157,6 @@ class GaussianCopula(Generator):
         return self._template.like(values, conditions, self._categories(quantiles[:, len(self._margins) :]))
 
     def _categories(self, quantiles: NDArray[np.float64]) -> pd.DataFrame | None:
-        """Return the categories that correspond to these quantiles, shape (n, number of categorical features)."""
         if not self._category_margins:
             return None
         found: dict[str, pd.Categorical] = {}
@@ -185,7 +183,6 @@ class GaussianCopula(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the numeric features, with a random value of the same feature for each missing value."""
     present = train.present()
     if present is None:
         return train.dense()
@@ -197,7 +194,6 @@ def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float
 
 
 def _frame(train: Table, values: NDArray[np.float32]) -> pd.DataFrame:
-    """Return conditions and features as one data frame with unique column names."""
     parts = []
     for prefix, part in (
         ("c", train.conditions),
@@ -251,8 +247,8 @@ def _conditional(correlation: NDArray[np.float64], k: int) -> tuple[NDArray[np.f
     """Return the regression of features on conditions: slopes, shape (p, k), and a root of the residual covariance.
 
     With fewer rows than features, the covariance is singular. Its root is therefore computed from eigenvectors, and
-    negative eigenvalues (rounding errors) are set to 0. The symmetric root does not depend on the signs of the
-    eigenvectors.
+    negative eigenvalues (rounding errors) are set to 0. The root is symmetric, so it does not depend on the arbitrary
+    signs of the eigenvectors.
 
     Args:
         correlation: correlation matrix of the condition columns and, after them, the features, shape (k + p, k + p).

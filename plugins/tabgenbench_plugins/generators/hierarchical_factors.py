@@ -1,7 +1,7 @@
 """Hierarchical factors: condition means, covariances of few factors, and empirical marginal distributions.
 
-The model was developed in this project and has no neural network. A row x of condition c is sampled as follows; step 4
-then changes the marginal distributions:
+The model was developed in this project and has no neural network. A row x of condition c is sampled by the following
+formula. Steps 1 to 3 compute its parameters; step 4 then changes the marginal distributions:
 
     x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F)
 
@@ -9,15 +9,15 @@ then changes the marginal distributions:
 2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance S_c towards the pooled covariance S_p. The
    weight w_c is an empirical-Bayes estimate (`parts.hierarchical`). It is near 1 if the condition has many rows and its
    covariance differs from that of other conditions.
-3. L_c contains the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c. All variances are kept, but only
-   the correlations that K factors explain.
+3. L_c contains the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c. The model thus keeps all
+   variances, but only the correlations that K factors explain.
 4. If a condition has at least 8 rows, the model's quantiles of each feature are mapped to the quantiles of the
    condition's training rows. If several training rows share the lowest value of a feature, no sampled value is below it
    (`parts.margins`).
 
-In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); latent
-scores and numeric residuals have the joint covariance Σ_c. Thresholds turn latent scores into categories; they are
-computed from the frequencies of categories in the condition.
+In a table with categorical features, each category is an interval of a latent Gaussian variable, as in the control
+`condition-mvn` (`parts.latent`). Σ_c is then the joint covariance of latent variables and numeric features. The
+intervals are computed from the frequencies of the categories in the condition.
 
     F features   K factors
 """
@@ -46,10 +46,10 @@ POOLED = -1  # key of the pooled covariance, for conditions whose own covariance
 
 
 class HierarchicalFactors(Generator):
-    """Samples each condition's mean plus noise of a factor model, with the marginal distributions of the training rows.
+    """Samples rows from a factor model of each condition, with the marginal distributions of the training rows.
 
-    A small number of factors protects single training rows. With ``factors=none``, samples have the whole covariance
-    Σ_c, and an attacker recognises most training rows from the means and covariances of synthetic rows.
+    With few factors, single training rows are harder to recognise. With ``factors=none``, synthetic rows have the whole
+    covariance Σ_c, and an attack that uses means and covariances of synthetic rows recognises most training rows.
 
     Every sampled row has exactly the requested condition. A condition with fewer than four training rows uses the
     pooled covariance. A condition with a single training row uses this row as its mean. A condition without training
@@ -82,9 +82,10 @@ class HierarchicalFactors(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes that six copies of the rows, quantiles, a Gram matrix and loadings need.
+        """Return the estimated peak memory of `fit` in bytes.
 
-        The estimate assumes 32 values per condition column and 5 latent scores per categorical feature.
+        The numbers of conditions and categories are unknown before the fit, so the estimate assumes 32 values per
+        condition column and 5 latent variables per categorical feature.
         """
         n_columns = n_features + 5 * len(schema.categorical_features)
         n_conditions = min(max(1, n_rows // 4), 32 * max(1, len(schema.conditions)))
@@ -126,7 +127,7 @@ class HierarchicalFactors(Generator):
         return self._covariances[k] if k in self._covariances else self._covariances[POOLED]
 
     def _quantiles(self, k: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the quantiles of the model's normal distributions, shape (number of levels, F)."""
+        """Return quantiles of the model's normal distributions in condition ``k``, shape (number of levels, F)."""
         from scipy.special import ndtri
 
         sd = np.sqrt(self._covariance(k).variances()[: self._template.n_features])
@@ -166,7 +167,7 @@ class HierarchicalFactors(Generator):
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> HierarchicalFactors:
-        """Return a generator with the saved statistics."""
+        """Return a generator with the statistics that `save` wrote to ``folder``."""
         arrays, facts = load_arrays(folder)
         made = cls(config)
         made._template, made._conditions = template, conditions_from(facts["conditions"])

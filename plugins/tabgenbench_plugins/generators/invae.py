@@ -1,8 +1,8 @@
-"""inVAE: single cells from two groups (blocks) of latent variables, with learned conditional priors.
+"""inVAE, a variational autoencoder of single cells with two groups (blocks) of latents and learned priors.
 
-The invariant block z_inv represents biology, and the spurious block z_spur the batch. This implementation follows the
-mathematics of FinVAE and NFinVAE and uses no code of the authors: Aliee et al., "Conditionally invariant representation
-learning for disentangling cellular heterogeneity", 2023, https://arxiv.org/abs/2307.00558.
+The invariant block z_inv represents biology, and the spurious block z_spur represents the batch. The formulas are from
+Aliee et al., "Conditionally invariant representation learning for disentangling cellular heterogeneity", 2023,
+https://arxiv.org/abs/2307.00558; no code of the authors is used.
 
     z_inv ~ p(z_inv | b)     b: condition columns, such as cell type and disease
     z_spur ~ p(z_spur | s)   s: the batch column, such as donor
@@ -13,12 +13,12 @@ learning for disentangling cellular heterogeneity", 2023, https://arxiv.org/abs/
 
 L is the library size of the cell; a sampled cell gets the library size of a random training cell of the condition. q is
 a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot codes of b and s. TC is the mutual
-information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of a
-posterior mean (or the product of two centred posterior means) with a one-hot code of s minus its mean among cells with
-equal b. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`). With ``prior=exponential``, the
-prior of z_inv is a general exponential family (`parts.exponential_prior`), and the loss of score matching is added. In
-the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared
-correlations and the last epochs are additions of this project.
+information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of z with a
+one-hot code of s, from which its mean over cells with equal b is subtracted. Here z is a posterior mean, or a product
+of two centred posterior means. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`). With
+``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), and the loss of
+score matching is added. In the last epochs, the encoder is fixed, and only decoder and priors are trained
+(`parts.last_epochs`). The squared correlations and the last epochs are additions of this project.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class InVAE(Generator):
     libraries = ("torch",)
 
     class Config(Options):
-        """Options of `InVAE`; the defaults are those of ``recipe=separated``."""
+        """Options of `InVAE`; ``recipe=published`` changes their defaults."""
 
         recipe: Literal["separated", "published"] = Field(
             "separated",
@@ -253,7 +253,7 @@ class InVAE(Generator):
         return max(1, round(share * self.config.epochs)) if share else 0
 
     def _train_for_sampling(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
-        """Train decoder and priors alone, and compute the offset of each combination of condition values."""
+        """Carry out the last epochs, and set the offsets (see `parts.last_epochs`)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.last_epochs import Latents, train_for_sampling
@@ -282,7 +282,6 @@ class InVAE(Generator):
         )
 
     def _chunks(self, n_rows: int) -> Iterator[slice]:
-        """Yield ranges of rows whose counts are made dense together."""
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         for start in range(0, n_rows, step):
             yield slice(start, min(start + step, n_rows))
@@ -349,8 +348,8 @@ class InVAE(Generator):
         Args:
             table: counts with the genes of the training cells.
             hide: whether covariates (conditions and batch) are hidden from the encoder. By default, they are hidden if
-                ``mask`` is above 0, because training then hides some, too. A value that no training cell has is always
-                hidden.
+                the encoder was trained with hidden covariates (``mask`` above 0). A value that no training cell has is
+                always hidden.
         """
         import torch
 
@@ -373,7 +372,8 @@ class InVAE(Generator):
     def predict(self, table: Table, column: str) -> NDArray[np.str_]:
         """Return the most probable value of a condition column, by a logistic regression on the invariant block.
 
-        The regression is fitted on training cells; covariates are hidden from the encoder in fit and prediction.
+        The regression is fitted on training cells. The encoder never gets the covariates here, because they contain
+        the predicted column.
 
         Raises:
             Unsupported: the column is not a categorical condition column.
@@ -391,7 +391,7 @@ class InVAE(Generator):
 
         Args:
             table: cells and their conditions, with the same genes as the training cells.
-            conditions: the new conditions, one row for each cell, of values that training cells have.
+            conditions: the new conditions, one row for each cell. Every value must occur in the training cells.
             context: random numbers.
 
         Raises:
@@ -414,7 +414,6 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _known(self, conditions: pd.DataFrame, n_rows: int) -> pd.DataFrame:
-        """Return the condition columns as text; raise `ConfigError` for values that occur in no training cell."""
         if len(conditions) != n_rows:
             raise ConfigError(f"invae: shift() got {len(conditions)} conditions for {n_rows} cells, expected one each")
         frame = conditions.loc[:, list(self._biology.codes.columns)].astype(str)

@@ -15,10 +15,10 @@ SHARE = 0.2
 
 
 class LabelSwapper(Planted):
-    """Returns training rows, a fifth of which have conditions that are permuted among them.
+    """Returns training rows; the conditions of a random fifth of these rows are permuted.
 
-    Some of the chosen rows keep their condition by chance. Scores that use features without conditions cannot detect
-    this fault.
+    Some of the chosen rows keep their condition by chance. Scores that do not use the conditions cannot detect this
+    fault.
     """
 
     name = "label-swapper"
@@ -37,7 +37,7 @@ class LabelSwapper(Planted):
             raise Unsupported("all training rows have the same condition")
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Permute the conditions of a fifth of the rows."""
+        """Return the conditions, with those of a fifth of the rows permuted."""
         swapped = rng.choice(len(asked), round(SHARE * len(asked)), replace=False)
         found = asked.copy()
         found[swapped] = rng.permutation(asked[swapped])

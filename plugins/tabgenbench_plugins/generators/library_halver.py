@@ -13,7 +13,7 @@ __all__ = ["LibraryHalver"]
 
 
 class LibraryHalver(RealResample):
-    """Returns training cells of the condition in which each counted molecule is kept with a probability of one half.
+    """Returns training cells of the requested condition, and keeps each counted molecule with probability one half.
 
     The expected share of each gene in a cell's counts does not change. Library sizes are halved and zeros become more
     frequent, which the metric `count-realism` must detect.
@@ -25,7 +25,7 @@ class LibraryHalver(RealResample):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` unless the table contains counts of cells."""
+        """Raise `Unsupported` unless the table contains counts of biological cells."""
         if not schema.per_10k:
             raise Unsupported(
                 "library-halver halves counts of cells; the table is not one of counts with per_10k = true"

@@ -20,9 +20,9 @@ SHARE = 10
 class MeanShifter(Planted):
     """Returns training rows in which a tenth of the numeric features is 0.5 standard deviations too high.
 
-    The features are chosen at random among those that vary in the training rows; at least one is shifted. The library
-    size of count data is never shifted, because most metrics do not use it. TabGenBench rounds features of whole
-    numbers, so their shift may differ from 0.5 standard deviations.
+    The features are chosen at random among those that vary in the training rows; at least one is shifted. In count
+    data, the last feature (the library size) is never shifted, because most metrics ignore it. The shift of a feature
+    of whole numbers may differ from 0.5 standard deviations, because TabGenBench rounds the values.
     """
 
     name = "mean-shifter"

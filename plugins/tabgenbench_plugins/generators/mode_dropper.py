@@ -1,4 +1,4 @@
-"""Planted failure `mode-dropper`: a tenth of the conditions, or a tenth of the rows of each condition, is missing."""
+"""Generator `mode-dropper`, with a known fault: a tenth of the conditions or of the rows is never returned."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SHARE = 10
 class ModeDropper(Planted):
     """Returns training rows without a tenth of the conditions, or without the rows at one end of a principal component.
 
-    With at least ten conditions, a random tenth of the conditions is missing, and rows of other conditions take their
-    places. With fewer conditions, a tenth of the rows of each condition is missing: the rows with the largest values of
-    the first principal component. For this component, categories are coded as indicators, the means of conditions are
-    subtracted, and each column is scaled to unit variance. The number of missing rows is rounded, so a condition with
-    at most five rows keeps them all.
+    With at least ten conditions, a random tenth of the conditions is missing and is replaced by rows of other
+    conditions. With fewer conditions, the tenth of the rows of each condition with the largest values of the first
+    principal component is missing. Before this component is computed, categories are coded as indicators, the means of
+    conditions are subtracted, and each column is scaled to unit variance. The number of missing rows is rounded, so a
+    condition with at most five rows keeps all its rows.
     """
 
     name = "mode-dropper"
@@ -42,7 +42,7 @@ class ModeDropper(Planted):
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Replace each missing condition by another condition, chosen in proportion to how often it is requested."""
+        """Replace each missing condition by a random other one; conditions with many requests are chosen more often."""
         is_dropped = np.isin(asked, self._dropped)
         others = asked[~is_dropped]
         if not len(others):
@@ -52,12 +52,11 @@ class ModeDropper(Planted):
         return found
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the positions of the training rows of a condition that may be returned."""
+        """Return the positions of a condition's training rows, without the missing rows."""
         rows = self._conditions.rows(condition)
         return rows[self._kept[rows]]
 
     def _first_component(self, train: Table) -> NDArray[np.float64]:
-        """Return the position of each training row along the first principal component, shape (n_train,)."""
         codes = ConditionCodes.fit(train.categories)
         indicators = codes.one_hot(train.categories) if codes.columns else np.zeros((train.n_rows, 0))
         columns = np.hstack([train.dense(), indicators]).astype(np.float64)

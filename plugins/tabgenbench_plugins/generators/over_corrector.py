@@ -15,9 +15,9 @@ __all__ = ["OverCorrector"]
 class OverCorrector(PCA):
     """Embeds rows as `pca` does, and removes the directions in which the values of one condition column differ.
 
-    Within each combination of the other condition columns, a direction is the mean of the training rows with one value
-    of the column minus the mean of all rows. The components are projected on the space orthogonal to these directions.
-    Scores that compare only types and batches cannot detect this loss.
+    In each combination of the other condition columns, the mean of the training rows of the combination is subtracted
+    from the mean of the training rows with one value of the column. The differences are the removed directions: the
+    components are projected on the orthogonal space. Scores that use only types and batches cannot detect this loss.
     """
 
     name = "over-corrector"
@@ -62,6 +62,6 @@ class OverCorrector(PCA):
         self._removed = axes[sizes > 1e-6 * max(sizes[0], 1e-300)].T
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return principal components of each row without the removed directions, shape (n_rows, components)."""
+        """Return the principal components of each row after the projection, shape (n_rows, components)."""
         found = super().embed(table)["latent"]
         return {"latent": (found - found @ self._removed @ self._removed.T).astype(np.float32)}

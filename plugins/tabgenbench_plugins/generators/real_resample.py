@@ -1,4 +1,4 @@
-"""Control `real-resample` (a baseline): unchanged training rows of the requested condition."""
+"""Generator `real-resample`: unchanged training rows of the requested condition."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    The scores of this control show how similar real rows are to other real rows. Only privacy scores (membership
-    inference and nearest records) detect that the rows are copies. If more rows of a condition are requested than the
-    training rows contain, rows are repeated. For a condition without training rows, rows of the most similar training
-    condition are returned.
+    This control (simple generator for comparison) shows the scores of real rows. Only privacy scores (membership
+    inference and nearest records) detect that the rows are copies. If a condition has fewer training rows than
+    requested, they are repeated. If it has none, rows of the most similar training condition are returned.
     """
 
     name = "real-resample"

@@ -1,4 +1,4 @@
-"""Planted failure `rounder`: numeric features rounded to multiples of half a standard deviation."""
+"""Planted failure (a control with one known fault) `rounder`: training rows with coarsely rounded numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Rounder(Planted):
     """Returns training rows; each numeric value is rounded to the mean plus a multiple of 0.5 standard deviations.
 
     Rounding hardly changes means, standard deviations and correlations, but it changes the shapes of the distributions.
-    TabGenBench then rounds features that contain only whole numbers to whole numbers.
     """
 
     name = "rounder"

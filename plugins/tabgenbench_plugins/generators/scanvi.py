@@ -31,11 +31,11 @@ __all__ = ["SCANVI"]
 
 
 class SCANVI(SCVI):
-    """Trains scVI, then scANVI with one condition column as label; the other condition columns are covariates.
+    """Trains scVI, then scANVI. One condition column is the label; the others are inputs of the decoder (covariates).
 
-    The label determines the prior of the latent code z; the other conditions are inputs of the decoder. Therefore the
-    embedding contains differences between labels. With ``covariates=batch``, the decoder gets no conditions, so the
-    embedding also contains differences between the other conditions.
+    The decoder gets the other conditions but not the label, which only determines the prior of the latent code z.
+    The embedding therefore contains the differences between labels. With ``covariates=batch``, the decoder gets no
+    conditions, and the embedding contains the differences between all conditions.
     """
 
     name = "scanvi"

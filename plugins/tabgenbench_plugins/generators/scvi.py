@@ -1,16 +1,17 @@
-"""scVI of the package scvi-tools: a variational autoencoder of cells' counts, sampled from its prior.
+"""Generator of single cells that trains scVI, a variational autoencoder of counts, and samples from its prior.
 
 Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell transcriptomics", Nature Methods 15,
 2018, https://doi.org/10.1038/s41592-018-0229-2; package ``scvi-tools``.
 
     z ~ N(0, I),   f = softmax(decoder(z, s, b)),   x_g ~ NB(mean L f_g, dispersion theta_g), or zero-inflated
 
-    s batch   b condition columns   L library size: of the cell in training, of a random training cell in sampling
+    s batch   b condition columns   L library size
 
 The package trains the model, but has no method that samples without an input cell. Therefore this module draws z and L
-and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions
-start near 1, and Adam needs thousands of steps to reach the low means of rare genes and the small variances of most
-genes. With ``start=data``, the initial bias and dispersions are estimated from the training cells.
+and calls the decoder (``module.generative``). L is the library size of a random training cell. In the package, the
+decoder's bias starts near 0 and the dispersions near 1. Adam then needs thousands of steps to reach the low means of
+rare genes and the small variances of most genes. With ``start=data``, the initial bias and dispersions are therefore
+estimated from the training cells.
 """
 
 from __future__ import annotations
@@ -86,11 +87,10 @@ class SCVI(Generator):
     """Trains the scVI model of scvi-tools with condition columns as categorical covariates; samples from its prior.
 
     A sampled cell gets the batch and the library size of a random training cell of its condition. The decoder also
-    accepts new combinations of condition values; their cells get batches and library sizes of the most similar training
-    condition.
+    accepts new combinations of condition values. A cell of a new combination gets the batch and the library size of a
+    cell of the most similar training condition.
 
-    With ``covariates=batch``, the model can embed cells but not sample them for a condition, so `sample` raises
-    `Unsupported`.
+    With ``covariates=batch``, the decoder does not depend on the conditions, so `sample` raises `Unsupported`.
     """
 
     name = "scvi"
@@ -117,7 +117,7 @@ class SCVI(Generator):
             raise Unsupported(f"{cls.name}: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: parameters with gradients and moments, and the activations of a step.
+        """Return the memory in bytes that parameters, gradients, Adam's moments and activations need.
 
         The sparse counts of the table and the memory of imported libraries, about 0.6 GB, are not included.
         """
@@ -156,7 +156,10 @@ class SCVI(Generator):
         return self.config.epochs or max(1, round(400 * min(1.0, CELLS / n_cells)))
 
     def _pretrained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext, *, of: int) -> Any:
-        """Train an scVI model, which may initialise scANVI; ``of`` is the number of epochs in the reports."""
+        """Train and return an scVI model, reporting ``of`` as the total number of epochs.
+
+        The subclass for scANVI starts from this model.
+        """
         import scvi
 
         from tabgenbench_plugins.generators.parts.scvi_package import BATCH, annotated, column_names, train
@@ -191,7 +194,6 @@ class SCVI(Generator):
         return {"lr": self.config.learning_rate, "n_epochs_kl_warmup": warm}
 
     def _start(self, module: Any, cells: TrainingCells) -> None:
-        """Initialise the decoder's bias by log gene means, and dispersions by moments of counts within conditions."""
         import torch
 
         from tabgenbench_plugins.generators.parts.count_moments import pooled_dispersion
@@ -228,7 +230,7 @@ class SCVI(Generator):
         return self._template.like(sparse.vstack(blocks, format="csr"), conditions)
 
     def _latents(self, noise_NZ: torch.Tensor, codes_NC: NDArray[np.int64], context: SampleContext) -> torch.Tensor:
-        """Return samples of z from the prior, computed from standard normal noise; for scVI, the noise itself."""
+        # The prior of scVI is standard normal; scANVI overrides this method.
         return noise_NZ
 
     def _decoded(
@@ -247,10 +249,6 @@ class SCVI(Generator):
             return self._module.generative(z=z_NZ, library=logs, batch_index=batch, cat_covs=covariates)["px"]
 
     def _counts(self, px: Any, rng: np.random.Generator) -> Any:
-        """Sample negative binomial counts, as Poisson counts whose rates are gamma distributed.
-
-        With ``likelihood=zinb``, each count is then set to 0 with the predicted probability.
-        """
         rate, theta = (one.double().cpu().numpy() for one in (px.mu, px.theta))
         counts = rng.poisson(rate * rng.gamma(theta, 1.0 / theta, rate.shape))
         if self.config.likelihood == "zinb":

@@ -12,14 +12,13 @@ __all__ = ["ShiftOfNearest"]
 
 
 class ShiftOfNearest(Unchanged):
-    """Predicts rows of a type in a state without training rows, by the effect of the state on the nearest type.
+    """Predicts rows of a type in a state without training rows, from the effect of the state on another type.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
-    the state with most training rows of the requested type. The prediction is rows of the requested type in the base
-    state plus a shift: the mean of the nearest type in the requested state minus its mean in the base state. The
-    nearest type has training rows in both states, and its mean in the base state is closest to the mean of the
-    requested type (Euclidean distance on the evaluation scale). Without such a type, this control works like
-    `unchanged`.
+    the state with most training rows of the requested type. To rows of the requested type in the base state, this
+    control adds a shift: the mean of the nearest type in the requested state minus the mean of the nearest type in the
+    base state. The nearest type has training rows in both states, and its mean in the base state is closest to the mean
+    of the requested type (Euclidean distance on the evaluation scale). Without such a type, no shift is added.
     """
 
     name = "shift-of-nearest"

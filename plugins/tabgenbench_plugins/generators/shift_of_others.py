@@ -12,13 +12,13 @@ __all__ = ["ShiftOfOthers"]
 
 
 class ShiftOfOthers(Unchanged):
-    """Predicts rows of a type in a state without training rows, by the mean effect of the state on other types.
+    """Adds the mean effect of a state on other types to rows of a type without training rows in this state.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
-    the state with most training rows of the requested type. The prediction is rows of the requested type in the base
-    state plus the mean shift of all other types with training rows in both states. The shift of a type is its mean in
-    the requested state minus its mean in the base state, on the evaluation scale. Without such a type, this control
-    works like `unchanged`. Predicted counts are rounded.
+    the state with most training rows of the requested type. The mean shift of all other types with training rows in
+    both states is added to rows of the requested type in the base state. The shift of a type is its mean in the
+    requested state minus its mean in the base state, on the evaluation scale. If no other type has training rows in
+    both states, the rows in the base state are returned without a shift. Predicted counts are rounded.
     """
 
     name = "shift-of-others"

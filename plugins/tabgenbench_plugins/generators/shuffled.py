@@ -1,4 +1,4 @@
-"""Control `shuffled` (a baseline): every feature permuted independently over the training rows."""
+"""Control `shuffled`: a baseline that permutes every feature independently over the training rows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
     Each feature keeps its distribution but does not depend on other features or on the condition. Therefore this
-    control shows the scores of independent columns. A numeric feature and the column that marks its missing values are
-    permuted together. If more rows are requested than the training table has, every value is used once before any is
-    used again.
+    control has the scores of a model that learns no dependence. A numeric feature and the column that marks its missing
+    values are permuted together. If more rows are requested than the training table has, every value is used once
+    before any value is used again.
     """
 
     name = "shuffled"

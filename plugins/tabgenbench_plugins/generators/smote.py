@@ -1,4 +1,4 @@
-"""Control `smote` (a baseline): points between a training row and a near neighbour of its condition."""
+"""Control `smote` (a baseline): interpolates between a training row and a near neighbour in the same condition."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SMOTE(Generator):
     The numeric features of a row are x = a + u (b - a), with a training row a, a neighbour b, and u uniform between 0
     and 1. A category is the most frequent category among the neighbours of a, as in SMOTE-NC; in a tie, the category of
     the nearest neighbour is chosen. Distances are Euclidean: numeric differences are in standard deviations of the
-    training rows, and different categories have distance 1. A value of x is missing if it is missing in a. If it is
-    missing only in b, x = a.
+    training rows, and different categories have distance 1. If a feature is missing in a, it is missing in x; if it is
+    missing only in b, x gets the value of a.
 
     If a condition has a single training row, this row is returned. A condition without training rows is replaced by the
     most similar training condition.
@@ -60,7 +60,7 @@ class SMOTE(Generator):
     def _nearest(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return positions in ``rows`` of the neighbours of each row, nearest first, shape (n_rows, n_neighbors).
 
-        If a row has fewer than n_neighbors neighbours, they are repeated in turn.
+        If a row has fewer than n_neighbors neighbours, its neighbours are repeated in turn.
         """
         from sklearn.neighbors import NearestNeighbors
 

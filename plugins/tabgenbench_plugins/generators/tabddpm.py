@@ -11,17 +11,15 @@ terms: the best prediction if x_0 were N(0, I), and a multiple of F:
     loss = E_t [ ‖ε - ε̂‖² / D  +  T / C Σ_C KL( q(x_{t-1} | x_t, x_0) ‖ q(x_{t-1} | x_t, p̂_0) ) ],   t ~ U{1, ..., T}
 
 The first term of the loss is the simple loss of Ho et al. 2020. The second term is the variational bound of the
-categories, averaged over the categorical features; at t = 1 its KL is -log p̂(x_0 | x_1). To sample a row,
+categories, averaged over the categorical features. At t = 1, the KL term is -log p̂(x_0 | x_1). To sample a row,
 ``sampling_steps`` equally spaced steps lead from t = T to 0. Each step draws the row at the next time s from q(x_s |
-x_t, x̂_0).
+x_t, x̂_0), where x̂_0 is the predicted x_0.
 
-The option ``guidance`` w is the weight of classifier-free guidance (Ho & Salimans 2022,
-https://arxiv.org/abs/2207.12598). If w is not 1, the condition of a tenth of the training rows is replaced by zeros,
-and sampling uses
+The option ``guidance`` w (default 1, no guidance) is the weight of classifier-free guidance (Ho & Salimans 2022,
+https://arxiv.org/abs/2207.12598). If w is not 1, training replaces the condition of a random tenth of the rows by
+zeros. Sampling then uses this combination of two outputs of the network:
 
     w · output(x, t, c) + (1 - w) · output(x, t, 0)
-
-With w = 1, the default, there is no guidance.
 
 Numeric features are transformed by `parts/prepared_rows`; afterwards a row has D numeric entries.
 

@@ -1,4 +1,4 @@
-"""Control `unchanged` (a baseline): training rows of the requested type, in another state if necessary."""
+"""Control `unchanged` (a baseline), which predicts that the state of a type has no effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Unchanged"]
 
 
 class Unchanged(Generator):
-    """Returns training rows of the requested type and state; if there are none, rows of the type in another state.
+    """Returns training rows of the requested type and state or, if none exist, of the type in another state.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The other state,
     called the base state, is the state with most training rows of the type. A model that predicts the effect of a state
@@ -44,7 +44,10 @@ class Unchanged(Generator):
         self._shifts = StateShifts.of(train, self.config)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows on the evaluation scale; for a type without training rows, of the most similar condition."""
+        """Return one row for each requested condition.
+
+        For a type without training rows, rows of the most similar condition are returned.
+        """
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         for kind, state, places in self._shifts.asked(conditions):
             rows = self._shifts.rows(kind, state)
@@ -61,6 +64,6 @@ class Unchanged(Generator):
         return self._train.like(values, conditions)
 
     def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
-        """Return the shift to add to rows of the base state, shape (n_features,), or 0."""
+        # Subclasses return an array of shape (n_features,), which is added to the rows of the base state.
         context.note(f"{kind}, {state}: training rows of {base}, unchanged")
         return 0.0

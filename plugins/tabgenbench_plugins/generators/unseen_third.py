@@ -1,4 +1,4 @@
-"""Control `unseen-third`: real rows on which no model is trained, a reference for privacy scores."""
+"""Generator `unseen-third`: returns real rows on which no model is trained, as a reference for privacy scores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["UnseenThird"]
 class UnseenThird(RealResample):
     """Returns unchanged rows of the reference third, the third of the rows on which no model is trained.
 
-    This control works like `RealResample` with reference rows in place of training rows, and requires a split of the
-    rows into three thirds. The reference rows contain no information about individual training rows, so their privacy
-    scores are the best scores that a generator can reach.
+    It works like `RealResample`, but with reference rows in place of training rows. Splits need ``thirds = true``. The
+    reference rows contain no information about individual training rows, so their privacy scores are the best scores
+    that a generator can reach.
     """
 
     name = "unseen-third"

@@ -2,9 +2,9 @@
 
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022, doi
 10.1093/bioinformatics/btab035; the gradient penalty is from Gulrajani et al., "Improved training of Wasserstein GANs",
-2017. Layer widths, embeddings, optimiser and numbers of steps are as in Viñas et al. They selected the epoch by gamma
-(agreement of correlations) on test rows. Here, all epochs are trained by default, and optional early stopping uses only
-validation rows.
+2017. Layer widths, embeddings, optimiser and numbers of steps are as in Viñas et al., who selected the epoch with the
+highest gamma (agreement of correlations) on test rows. Here, all epochs are trained by default. Optional early stopping
+uses validation rows instead of test rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -63,10 +63,10 @@ CHECK_EPOCHS = 5  # epochs between two evaluations on validation rows
 class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
-    Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
-    All conditions share the networks. With ``patience``, the final weights are the weights with the highest gamma
-    (agreement of correlations of numeric features) between validation rows and generated rows of their conditions. With
-    few validation rows, this selection of weights is noisy.
+    For each batch of training rows, the critic takes several steps, each with new generated rows. Then the generator
+    takes one step. All conditions share the networks. With ``patience``, the weights with the highest gamma are kept.
+    Gamma is the agreement of the correlations of numeric features between validation rows and generated rows of the
+    same conditions. It is noisy with few validation rows.
     """
 
     name = "wgan-gp"
@@ -79,7 +79,7 @@ class WGANGP(Generator):
     libraries = ("torch", "scipy.spatial.distance")
 
     class Config(Options):
-        """Options of `WGANGP`; the defaults are the paper's, with the epochs of Bong & Oh's comparison."""
+        """Options of `WGANGP`; the defaults are those of Viñas et al., with the number of epochs of Bong & Oh."""
 
         epochs: int = Field(700, ge=1, description="maximal number of passes over the training rows")
         batch_size: int = Field(32, ge=1, description="rows per batch; a last batch of one row joins the previous one")
@@ -100,7 +100,7 @@ class WGANGP(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes for parameters, gradients, optimiser, rows, and the layers of a batch.
+        """Return the memory in bytes of parameters, gradients, optimiser, rows, and activations of a batch.
 
         The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
         memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
@@ -120,7 +120,7 @@ class WGANGP(Generator):
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Train generator and critic; report the losses after each epoch.
 
-        With ``patience``, gamma on validation rows is reported, too.
+        With ``patience``, also report gamma (agreement of correlations) on validation rows.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Comparison of the association of each pair of columns between synthetic rows and real test rows."""
+"""Comparison of pairwise associations of columns between synthetic rows and real test rows."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class _Subset:
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the compared associations as a dictionary from kind of pair to one value for each pair.
+        """Return the compared associations by kind of column pair: numeric, mixed or categorical.
 
-        Excluded are pairs of two conditions, and pairs of a feature and the column that marks its missing values.
+        Pairs of two conditions, and pairs of a feature and the column that marks its missing values, are excluded.
         """
         return {
             "numeric": found.numeric,
@@ -60,7 +60,7 @@ class _Subset:
         }
 
     def pairs(self, table: Table) -> pd.DataFrame:
-        """Return a table of kind, first column and second column of each pair, in the order of `by_kind`."""
+        """Return a frame with one row for each value of `by_kind`: the kind and the two columns of the pair."""
         names, others = np.array(self._names(table), dtype=object), np.array(self.categorical, dtype=object)
         numeric = np.triu_indices(len(names), 1)
         mixed = np.nonzero(self._mixed(table))
@@ -93,9 +93,9 @@ class PairAssociations(Metric):
     The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
     association of two categorical columns is Cramér's V. The association of a numeric feature and a categorical column
     is the correlation ratio eta. Cramér's V and eta are not corrected for bias. Categorical columns are the categorical
-    features, including columns that mark missing values of numeric features, and the conditions. Excluded are pairs of
-    two conditions, because conditions are inputs of the generator; pairs of a feature and the column that marks its
-    missing values; and columns that are constant in the real test rows.
+    features, including columns that mark missing values of numeric features, and the conditions. Pairs of two
+    conditions are excluded, because conditions are inputs of the generator. Pairs of a feature and the column that
+    marks its missing values, and columns that are constant in the real test rows, are also excluded.
 
     - ``association-error``: mean over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: mean over the pairs

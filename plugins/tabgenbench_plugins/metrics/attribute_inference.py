@@ -21,7 +21,7 @@ __all__ = ["AttributeInference"]
 
 
 class AttributeInference(Metric):
-    """Whether an attacker guesses an unknown category of training rows better than that of unseen rows.
+    """Whether an attacker guesses an unknown category better for training rows than for unseen rows.
 
     The attacker knows all columns of a row except one categorical column, and guesses its category from the closest
     synthetic row. The score is the accuracy on training rows minus the accuracy on equally many unseen rows, on which
@@ -68,7 +68,7 @@ class AttributeInference(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; return both accuracies for each guessed column as artifact ``columns``.
+        """Score one synthetic table; the artifact ``columns`` has the two accuracies for each guessed column.
 
         Raises:
             Unsupported: no categorical feature varies in the training rows, or the table has only one column.

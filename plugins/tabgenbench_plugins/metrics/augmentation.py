@@ -1,4 +1,4 @@
-"""Augmentation gain: whether synthetic rows, added to the real training rows, improve a predictive model."""
+"""Metric `augmentation`: whether added synthetic rows improve a predictive model."""
 
 from __future__ import annotations
 
@@ -58,11 +58,12 @@ def _level(side: str, name: str) -> ScoreSpec:
 
 
 class Augmentation(Metric):
-    """Gain in the scores of predictive models on real test rows when synthetic rows are added to real training rows.
+    """Gain in the scores of predictive models if synthetic rows are added to their real training rows.
 
-    The real training rows are the rows on which the generator was trained. Targets, models and scores are those of the
-    metric ``tstr`` (train on synthetic, test on real), without boosted trees. A leaf of a boosted tree needs at least
-    20 rows, so any additional rows could improve boosted trees trained on a small table.
+    The generator and the predictive models have the same real training rows. The models are tested on real test rows.
+    Targets, models and scores are the same as in the metric ``tstr`` (train on synthetic, test on real), but boosted
+    trees are left out. A leaf of a boosted tree needs at least 20 rows, so any additional rows could improve boosted
+    trees on a small table.
     """
 
     name: ClassVar[str] = "augmentation"
@@ -83,7 +84,9 @@ class Augmentation(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; return the scores of each model for each target as artifact ``models``.
+        """Score one synthetic table.
+
+        The artifact (stored table) ``models`` contains the scores of each model for each target.
 
         Raises:
             Unsupported: the table has no target that can be predicted.

@@ -1,4 +1,4 @@
-"""Block test: whether each block (group of dimensions) of an embedding contains only the intended information."""
+"""Metric `block-test`: which blocks (groups of dimensions) of an embedding a classifier uses."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def _alone(role: str, direction: Literal["higher", "lower"], blind_to: str) -> S
 
 @dataclass(frozen=True)
 class BlockLine:
-    """One row of the artifact ``blocks``: how much a classifier of a column uses a block of the embedding.
+    """One row of the stored table ``blocks``: how much a classifier uses a block (group of dimensions).
 
     Attributes:
-        role: what the column contains: batch, type or condition.
-        column: name of the column.
+        role: what the classifier predicts: batch, type or condition.
+        column: name of the predicted column.
         block: name of the block.
-        share: loss of accuracy for this block divided by the sum of the losses for all blocks.
+        share: ``loss`` divided by the sum of the losses of all blocks.
         chance: number of dimensions of the block divided by the number of dimensions of the embedding.
-        loss: loss of held-out accuracy if all dimensions of the block are permuted together between cells.
+        loss: decrease of the held-out accuracy if the values of the block are permuted between cells.
         accuracy: held-out accuracy with all blocks.
         alone: held-out accuracy with this block alone.
         most_frequent: share of the most frequent value among the held-out cells.
@@ -84,11 +84,11 @@ class BlockLine:
 
 
 class BlockTest(Metric):
-    """Permutation importance of each whole block of an embedding, and accuracies with the first block alone.
+    """Permutation importance of each block of an embedding, and accuracies of classifiers of the first block alone.
 
-    The first block (group of dimensions) should contain information about types and conditions; the other blocks should
-    contain information about the batch. Module `block_use` has the formulas. The scores ``*-share`` need at least two
-    blocks.
+    A block is a group of dimensions. The first block should contain information about types and conditions, and the
+    other blocks about the batch. Module `block_use` has the formulas. With a single block, the scores ``*-share`` are
+    undefined.
     """
 
     name: ClassVar[str] = "block-test"
@@ -114,8 +114,9 @@ class BlockTest(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score the blocks of the embedding of one model.
 
-        The artifact ``blocks`` has the columns of `BlockLine`. The artifact ``places`` has a row for each block and
-        each plotted cell, with the columns ``block``, ``x``, ``y``, ``type``, ``condition`` and ``batch``.
+        Two tables are stored for figures (artifacts). ``blocks`` has the columns of `BlockLine`. ``places`` has a row
+        for each block and each plotted cell, with the columns ``block``, ``x``, ``y``, ``type``, ``condition`` and
+        ``batch``.
 
         Raises:
             Unsupported: there is no embedding with finite coordinates.
@@ -158,7 +159,7 @@ class BlockTest(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return bar charts of the use of each block, with marks at chance level, and plots of the cells."""
+        """Return bar charts of `BlockLine.share` with marks at `BlockLine.chance`, and plots of the cells."""
         # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.blocks_figure").block_figures(artifacts)
         return figures

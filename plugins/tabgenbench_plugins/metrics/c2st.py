@@ -122,8 +122,6 @@ class ClassifierTest(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """Real and synthetic rows in one array, and the number of the cross-validation fold of each row."""
-
     values: NDArray[np.float32]
     is_synthetic: NDArray[np.bool_]
     fold: NDArray[np.int64]
@@ -145,8 +143,8 @@ def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_
     """Return the cross-validation fold of each row; rows are sorted by group, and a group contains identical rows.
 
     Groups of only real rows, groups of only synthetic rows, and mixed groups are treated separately. The groups of each
-    kind are assigned to the folds in turn, larger groups first, equally large groups in random order. Groups of more
-    than ``n_folds`` rows are split, and their real and synthetic rows are assigned to the folds in turn.
+    kind are assigned to the folds in turn, larger groups first. Groups of more than ``n_folds`` rows are split, and
+    their real and synthetic rows are assigned to the folds in turn.
     """
     sizes = np.bincount(groups)
     n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))

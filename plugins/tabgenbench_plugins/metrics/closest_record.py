@@ -1,4 +1,4 @@
-"""Distances of synthetic rows to the closest training row and to the closest of equally many hold-out rows."""
+"""Distances of synthetic rows to the closest training row and to the closest hold-out row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ClosestRecord(Metric):
     Equal numbers of training rows and of hold-out rows (real rows not used for training) are compared, because the
     closest row of a larger set is closer on average. Distances are Euclidean over all columns except the conditions;
     see `tabgenbench_plugins.metrics.parts.encoded`. Distances are computed for at most 10,000 synthetic rows (option
-    ``max_rows``). Fewer synthetic rows are used if there are more than 500,000 training and hold-out rows together
+    ``max_rows``). Fewer synthetic rows are used if the number of training rows plus hold-out rows exceeds 500,000
     (option ``max_pairs``).
     """
 

@@ -1,4 +1,4 @@
-"""Distances between the distributions of single columns, numeric and categorical."""
+"""Distances between real and synthetic distributions of single columns, numeric and categorical."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BLIND_TO = "Dependence between columns and on conditions: independently permuted
 
 
 class Columns(Metric):
-    """Distance between a column's distributions in synthetic rows and in real test rows, averaged over columns.
+    """Distance between the real and the synthetic distribution of a column, averaged over columns.
 
     - ``ks-distance``: Kolmogorov-Smirnov distance of a numeric feature, the largest difference between the two
       distribution functions
@@ -33,9 +33,9 @@ class Columns(Metric):
     - ``category-distance``: total variation distance of a categorical feature, half the sum of the absolute
       differences between the shares of its categories
 
-    Numeric features are compared without missing values. A feature whose values are all missing in the real test rows
-    is excluded. A feature whose values are all missing in the synthetic rows gets the median of the training rows as
-    its value. A missing value of a categorical feature counts as a category.
+    Numeric features are compared without missing values. If a feature has no value in the real test rows, it is
+    excluded. If it has no value in the synthetic rows, the median of the training rows is used as its only value. A
+    missing value of a categorical feature counts as a category.
     """
 
     name: ClassVar[str] = "columns"
@@ -94,7 +94,8 @@ class Columns(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The distance and the numbers of values of each column are returned as artifact ``columns``.
+        The artifact (stored table) ``columns`` contains, for each column, the distances and the numbers of real and
+        synthetic values that are not missing.
         """
         try:
             found, notes = _distances(evaluation)

@@ -26,18 +26,19 @@ class CombinationShift(Metric):
     """Compares synthetic rows with test rows in each combination of type and state that has no training row.
 
     Type and state are two condition columns, such as cell type and disease. The base rows of a combination are the
-    training rows of the same type in another state, the state with most training rows of this type. The true shift s is
-    the mean of the test rows minus the mean of the base rows. The error e is the mean of the synthetic rows minus the
-    mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the test mean, and 0 if the synthetic
-    mean equals the base mean. Shifts are compared because R² of means is near 1 for every model. Before the
-    computation, values are multiplied by the standard deviations of the training rows to undo the standardisation; the
-    unit for counts is then log1p(counts per 10,000). Each score is a mean over combinations.
+    training rows of the same type in another state. Of several other states, the state with most training rows of the
+    type is used. The true shift s is the mean of the test rows minus the mean of the base rows. The error e is the mean
+    of the synthetic rows minus the mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the
+    test mean, and 0 if the synthetic mean equals the base mean. R² compares shifts, because R² of the means themselves
+    is near 1 for every model. Values are first multiplied by the standard deviations of the training rows, which undoes
+    the standardisation. The unit for counts is then log1p(counts per 10,000). Each score is a mean over combinations.
 
     - ``shift-r2``: R² over all features
     - ``shift-r2-top``: R² over the 100 features with the largest |t| of Welch's test between test rows and base rows
     - ``shift-energy``: energy distance between synthetic and test rows, on the standardised scale
-    - ``shift-r2-half``: R² of one random half of the test rows as a prediction of the other half. A perfect model can
-      reach a slightly higher R², because a mean of all rows has less noise than a mean of half the rows.
+    - ``shift-r2-half``: R² of one random half of the test rows as a prediction of the other half. The R² of a perfect
+      model may be slightly higher, because the mean of all test rows has less noise than the mean of half of the test
+      rows.
     """
 
     name: ClassVar[str] = "combination-shift"
@@ -140,7 +141,6 @@ class CombinationShift(Metric):
         unit: Floats,
         context: MetricContext,
     ) -> tuple[tuple[float, float, float, float], float]:
-        """Return the four scores of a combination, and the standard error of ``shift-energy``."""
         means = [rows.mean(axis=0, dtype=np.float64) * unit for rows in (base, real, synthetic)]
         t = welch(moments(real), moments(base))[0]
         top = np.argsort(-np.abs(t), kind="stable")[: self.config.top]
@@ -168,7 +168,7 @@ def _energy_distance(
     """Return the energy distance of two samples of rows, and its standard error.
 
     The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, over all pairs of rows X of ``first`` and Y of
-    ``second``. For each sample, ``left_out`` is the share of the rows of its table that are not in the sample.
+    ``second``. ``left_out`` contains, for each sample, the share of the available rows that are not in the sample.
     """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
     value = 2 * across.mean() - of_first.mean() - of_second.mean()

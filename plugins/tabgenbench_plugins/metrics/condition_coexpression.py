@@ -1,4 +1,4 @@
-"""Agreement of synthetic with real rows in the strongest feature-feature correlations within each condition."""
+"""Agreement between synthetic and real rows in the strongest correlations of features within each condition."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ConditionCoexpression(Metric):
     """Agreement of the strongest feature-feature correlations within each condition.
 
     For each condition, a list contains the pairs of features with the largest absolute correlations in one table. The
-    list has 1 % of all pairs (option ``share``), and at least 50 pairs or a quarter of all pairs, whichever is smaller.
-    The scores are means over the conditions with enough real test rows.
+    list has 1 % of all pairs (option ``share``). If 1 % is less than 50 pairs, the list has 50 pairs, but not more than
+    a quarter of all pairs. The scores are means over the conditions with enough real test rows (option ``min_rows``).
 
     - ``coexpression-overlap``: number of pairs with the same sign in the lists of real test rows and of synthetic rows,
       divided by the length of the longer list
@@ -88,8 +88,8 @@ class ConditionCoexpression(Metric):
         """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
-            Unsupported: the table has more than 4,000 numeric features, or a table with categorical features has fewer
-                than two.
+            Unsupported: the table has more than 4,000 numeric features, or it has categorical features and fewer than
+                two numeric features.
         """
         check_numeric(evaluation, self.name)
         if evaluation.test.n_features > MAX_TRIANGLE_FEATURES:

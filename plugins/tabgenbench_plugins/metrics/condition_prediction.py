@@ -31,9 +31,9 @@ class ConditionPrediction(Metric):
     The classifier is a logistic regression (C = 1) on standardised columns: numeric features, and indicators of
     categories (see module `encoded`). The classifier does not see the training rows of the generator, so copies of
     training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability separates
-    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. If no
-    synthetic row or every synthetic row has a condition, its AUC is undefined and counts as 0.5. Conditions with few
-    real test rows are used to train the classifier, but excluded from the mean.
+    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. The
+    AUC of a condition of no synthetic row, or of every synthetic row, is undefined and counts as 0.5. Conditions with
+    few real test rows are used to train the classifier, but excluded from the mean.
     """
 
     name: ClassVar[str] = "condition-prediction"
@@ -119,7 +119,6 @@ class ConditionPrediction(Metric):
 
 
 def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int) -> Any:
-    """Train the classifier on the real test rows; the result does not depend on the order of the rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

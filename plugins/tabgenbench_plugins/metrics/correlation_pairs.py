@@ -1,4 +1,4 @@
-"""Error and strength of feature-feature correlations, computed from the correlation of each pair of features."""
+"""Metric `correlation-pairs`: error and spread of feature-feature correlations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class CorrelationPairs(Metric):
     - ``correlation-rmse``: root mean square of the difference between synthetic and real r
     - ``correlation-spread``: standard deviation of the synthetic r, divided by the standard deviation of the real r
 
-    Unlike the metric `gamma`, these scores change if all synthetic r are multiplied by the same positive constant.
+    Unlike `gamma` (the Pearson correlation of real and synthetic r), these scores change if all synthetic r are
+    multiplied by a positive constant.
     Features that are constant in the real test rows are excluded. A feature that is constant only in the synthetic rows
     has r = 0 with every other feature.
     """
@@ -87,7 +88,7 @@ class CorrelationPairs(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``hexagons`` contains the number of pairs in each hexagon of the figure.
+        The artifact (stored table) ``hexagons`` contains the number of pairs in each hexagon of the figure.
         """
         check_numeric(evaluation, self.name)
         try:

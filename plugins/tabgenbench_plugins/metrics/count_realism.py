@@ -1,4 +1,4 @@
-"""Realism of single-cell counts: zeros, library sizes, and the mean profile of each cell type."""
+"""Compares zeros, library sizes and mean profiles of cell types between synthetic and real single-cell counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 class CountRealism(Metric):
-    """Errors of zeros, of library sizes and of the mean profiles of cell types, computed on integer counts.
+    """Errors of the share of zeros, the library sizes and the mean profiles of cell types, computed on counts.
 
     - ``zero-fraction-error``: |share of zeros among all synthetic counts - share of zeros among all real test counts|
     - ``library-ratio``: median library size (sum of the counts of a cell) of synthetic cells, divided by the median of
@@ -105,7 +105,7 @@ class CountRealism(Metric):
         """Score one synthetic table.
 
         Raises:
-            Unsupported: the table has no counts with library sizes.
+            Unsupported: the table does not contain counts (``per_10k``), or has no rows or features.
             ConfigError: the option ``type_column`` names a column that is not a condition column.
         """
         if evaluation.transform.library is None:

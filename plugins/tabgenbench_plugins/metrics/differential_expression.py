@@ -43,20 +43,21 @@ MEAN = "mean over contrasts (such as cancer against normal in each tissue)"
 class DifferentialExpression(Metric):
     """Agreement between synthetic rows and real test rows on the features that differ between two groups.
 
-    A contrast compares the rows with the two values of one condition column (the status), within one value of another
-    condition column (the tissue). If the status has more than two values, each value is compared with all others. If
-    there is only one condition column, its values are compared over all rows. Each score except ``logfc-ratio`` is the
-    mean over the contrasts with enough real test rows. Module `two_sample` implements the tests. The scores of a
-    contrast use the features that vary in the real test rows of the contrast:
+    A contrast compares two groups of rows of one tissue, such as cancer and normal rows. The groups differ in one
+    condition column (the status); another condition column is the tissue. If the status has more than two values, each
+    value is compared with all others together. Without a second condition column, a contrast uses all rows. Each score
+    except ``logfc-ratio`` is the mean over the contrasts with at least `min_rows` real test rows in each group. Module
+    `two_sample` implements the tests. The scores use only features that vary over the real test rows of the contrast:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
-    - ``logfc-ratio``: ratio of the root mean squares of synthetic and of real fold changes, over all contrasts together
+    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by the root mean square of the real fold
+      changes, over all contrasts
     - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; a synthetic fold change of 0
       counts one half
     - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 most
       significant features of the synthetic rows, with the same sign
-    - ``de-significant-overlap``: Jaccard index of the features that are significant at a false discovery rate of 0.05
-      in real rows and in synthetic rows; a feature with opposite signs counts as two different features
+    - ``de-significant-overlap``: Jaccard index of two sets of features, which are significant at a false discovery rate
+      of 0.05 in real rows or in synthetic rows; a feature whose fold changes have opposite signs counts as two features
     """
 
     name: ClassVar[str] = "differential-expression"

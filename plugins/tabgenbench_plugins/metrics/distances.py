@@ -123,7 +123,8 @@ class _Sums:
 class _Contrast:
     """Estimates of 2 E(X, Y) - E(X, X') - E(Y, Y'), where E is the mean distance or the mean kernel value of two rows.
 
-    Each array contains one sum per row, over the rows of its own table or of the other table.
+    Each array contains one sum per row: over the rows of the same table (``real``, ``synthetic``), or over the rows of
+    the other table (``to_synthetic``, ``to_real``).
     """
 
     real: Floats
@@ -142,7 +143,7 @@ class _Contrast:
         return float(2 * self.to_synthetic.sum() / (n * m) - within)
 
     def standard_error(self) -> float:
-        """Return the standard error of the estimates over samples of rows, to first order."""
+        """Return the standard error of the estimates if the rows are a random sample (first-order approximation)."""
         n, m = len(self.real), len(self.synthetic)
         of_real = 2 * (self.to_synthetic / m - self.real / (n - 1))
         of_synthetic = 2 * (self.to_real / n - self.synthetic / (m - 1))
@@ -172,7 +173,6 @@ def _between(real: NDArray[np.float32], synthetic: NDArray[np.float32], width: f
 
 
 def _kernel(apart: Floats, width: float) -> Floats:
-    """Convert distances to kernel values, in place."""
     if width == 0.0:
         return np.ones_like(apart)
     apart *= apart

@@ -30,8 +30,9 @@ class FeatureImportance(Metric):
     - ``importance-overlap``: share of the 20 most important predictors that the two forests have in common. If there
       are fewer than 60 predictors, a third of the predictors is compared instead of 20.
 
-    The metric ``tstr`` (train on synthetic, test on real) has the same targets and forests. The scores are means over
-    targets. If a target has only one value in the synthetic rows, its scores are 0.
+    The metric ``tstr`` (train on synthetic, test on real) uses the same forests and predicts the same columns
+    (targets). The scores are means over targets. If a target has only one value in the synthetic rows, its scores are
+    0.
     """
 
     name: ClassVar[str] = "feature-importance"
@@ -81,8 +82,8 @@ class FeatureImportance(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``importances`` contains the importance of each predictor in each forest. In a forest, the
-        importances of all predictors add up to 1.
+        The artifact (stored table) ``importances`` contains the importance of each predictor in each forest. In a
+        forest, the importances of all predictors add up to 1.
 
         Raises:
             Unsupported: the table has no target that can be predicted.
@@ -115,7 +116,6 @@ def _importances(downstream: Downstream, task: Task) -> pd.DataFrame:
 
 
 def _agreement(table: pd.DataFrame, top: int) -> tuple[float, float]:
-    """Return the Spearman correlation of the importances, and the overlap of the most important predictors."""
     synthetic, real = table["synthetic"], table["real"]
     if synthetic.nunique() < 2 or real.nunique() < 2:
         return 0.0, 0.0

@@ -34,9 +34,9 @@ class Gamma(Metric):
     features over rows, on the standardised evaluation scale. Features that are constant (largest value equals smallest)
     in the real test rows are excluded, and a note states their number. A feature that is constant only in the synthetic
     rows has r = 0 with every other feature: if it were excluded, a generator of constant features would be rewarded.
-    Correlations are computed in float64. With more than 4,000 features, the correlation matrix is computed in tiles and
-    never stored as a whole, so that memory grows with rows times features. With missing values, the correlation of two
-    features uses the rows in which both features have a value.
+    With more than 4,000 features, the correlation matrix is computed in tiles and never stored as a whole, so that
+    memory grows with rows times features. With missing values, the correlation of two features uses the rows in which
+    both features have a value.
     """
 
     name: ClassVar[str] = "gamma"

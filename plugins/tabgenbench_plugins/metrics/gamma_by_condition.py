@@ -53,8 +53,8 @@ class GammaByCondition(Metric):
     Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 times its standard
     deviation over all rows of the same table; smaller deviations are rounding errors. A feature that is constant in the
     real rows of the condition is excluded. A feature that is constant only in the synthetic rows has r = 0 with every
-    other feature. If all synthetic rows of a condition are equal, or if there are fewer than 3, the gamma of the
-    condition counts as 0. A condition for which gamma cannot be computed from the real rows is excluded and named in
+    other feature. If a condition has fewer than 3 synthetic rows, or if they are all equal, the gamma of the condition
+    counts as 0. A condition for which gamma cannot be computed from the real rows is excluded and named in
     the notes.
     """
 
@@ -137,7 +137,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition and an empty reason; if the synthetic rows have no gamma, 0 and the reason."""
+    """Return gamma within a condition and '', or 0 and the reason why gamma is undefined for the synthetic rows."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

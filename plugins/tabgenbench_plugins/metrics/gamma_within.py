@@ -1,4 +1,4 @@
-"""Gamma within conditions: agreement of correlations after the means of conditions are removed."""
+"""Metric `gamma-within`: agreement of feature-feature correlations within conditions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["GammaWithin"]
 
 
 class GammaWithin(Metric):
-    """Gamma, the agreement of correlations, after subtracting from each row the mean of its condition.
+    """Gamma (agreement of real and synthetic correlations) of rows minus the mean of their condition.
 
     A row that is the only one of its condition is excluded, because its residual is always 0. A feature counts as
     constant within conditions if its residual standard deviation is at most 1e-5 of its total standard deviation. A

@@ -39,9 +39,9 @@ def _spec(name: str, description: str, *, headline: bool = False) -> ScoreSpec:
 class Identifiability(Metric):
     """Mean correlation of latents (dimensions of an embedding) and true factors after the best one-to-one matching.
 
-    The true factors are columns of the annotations ``obs``: ``z_inv_1``, ``z_inv_2``, ... (invariant) and ``z_spur_1``,
-    ... (spurious). For example, the dataset ``simulated-cells`` has these columns. See `matched_correlation` for the
-    formula.
+    The true factors are columns of the annotations ``obs``: ``z_inv_1``, ``z_inv_2``, ... (invariant factors, which
+    describe biology) and ``z_spur_1``, ... (spurious factors, which describe the donor). The dataset
+    ``simulated-cells`` has these columns. See `matched_correlation` for the formula.
     """
 
     name: ClassVar[str] = "identifiability"

@@ -1,4 +1,4 @@
-"""Label prediction: types and conditions of test cells, predicted by a model or from its embedding."""
+"""Metric of types and conditions of test cells that a model, or a classifier on its embedding, predicts."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def _spec(role: str, description: str) -> ScoreSpec:
 class LabelPrediction(Metric):
     """Macro-averaged F1 of predicted cell types, conditions and combinations of type and condition.
 
-    Test cells with a label that no training cell has are excluded. If a model does not predict a column, a logistic
+    A test cell is excluded if no training cell has its label. If a model does not predict a column, a logistic
     regression predicts the column from the embedding, and a note names the column. The regression is trained on the
-    training cells and uses the standardised first block (named group of dimensions) of the embedding.
+    training cells. It uses the first block (named group of dimensions) of the embedding, standardised.
     """
 
     name: ClassVar[str] = "label-prediction"
@@ -106,7 +106,6 @@ class LabelPrediction(Metric):
 
 
 def _macro_f1(evaluation: Evaluation, columns: list[str], predicted: dict[str, Labels]) -> float:
-    """Return the mean F1 over the labels that occur among both test cells and training cells."""
     from sklearn.metrics import f1_score
 
     lacking = [name for name in columns if name not in predicted]

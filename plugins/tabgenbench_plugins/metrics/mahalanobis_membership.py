@@ -32,8 +32,8 @@ class MahalanobisMembership(Metric):
     Mahalanobis distance is considered more likely to be a training row. If a model fits a covariance to few training
     rows, its samples vary in exactly the same directions as these training rows, which therefore have small distances.
 
-    At most 1,000 synthetic rows of each condition are used (option ``most``). For ``mahalanobis-auc-equal``, their
-    number is at most the number of attacked training rows of the condition.
+    At most 1,000 synthetic rows of each condition are used (option ``most``). The score ``mahalanobis-auc-equal`` uses
+    at most as many synthetic rows of a condition as training rows are attacked.
     """
 
     name: ClassVar[str] = "mahalanobis-membership"
@@ -123,8 +123,6 @@ class MahalanobisMembership(Metric):
 
 
 class _Attack:
-    """Distances of the attacked rows in all conditions, and the scores of the attack."""
-
     def __init__(self, ridge: float, attacked: Attacked, rows: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
         self.ridge, self.attacked, self.rows = ridge, attacked, rows
         self.areas: list[tuple[float, int]] = []
@@ -151,7 +149,7 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean AUC over conditions, weighted by the attacked rows or donors of the smaller side."""
+        """Return the mean AUC over conditions, weighted by the smaller of the numbers of training and unseen rows."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
@@ -185,7 +183,7 @@ def ridge_distances(rows: NDArray[np.floating], sample: NDArray[np.floating], *,
     Args:
         rows: shape (n_rows, p).
         sample: shape (n, p), at least two rows.
-        ridge: the ridge as a share of the mean variance.
+        ridge: number by which the mean variance is multiplied to obtain m.
     """
     from scipy.linalg import cho_factor, cho_solve
 

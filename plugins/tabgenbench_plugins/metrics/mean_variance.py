@@ -35,10 +35,10 @@ class MeanVariance(Metric):
 
     - ``zero-error``: |share of zeros in synthetic rows - share of zeros in test rows|, averaged over the features with
       a zero in the training rows
-    - ``mean-variance-error``: error of the relation of mean and variance. A quadratic curve f is fitted to the real
-      test rows and predicts the log10 variance of a feature from its log10 mean. The residual of a feature is its log10
-      variance minus f(its log10 mean). The score is the mean over features of |residual in synthetic rows - residual in
-      test rows|. Features that have a negative training value or are constant in the real test rows are excluded.
+    - ``mean-variance-error``: mean over features of |residual in synthetic rows - residual in test rows|. The residual
+      of a feature is its log10 variance minus f(its log10 mean), where f is a quadratic curve that is fitted to the
+      features of the real test rows. Features that have a negative training value or are constant in the real test
+      rows are excluded.
     """
 
     name: ClassVar[str] = "mean-variance"

@@ -65,7 +65,7 @@ class Membership(Metric):
     attacked instead of rows. The score of a donor is the largest score of its rows.
 
     At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``). With more than 250,000
-    synthetic rows, the option ``max_pairs`` limits the number of compared pairs, so fewer rows are attacked.
+    synthetic rows, fewer rows are attacked: ``max_pairs`` limits the number of pairs of attacked and synthetic rows.
     ``nearest`` and ``domias`` use all synthetic rows.
     """
 
@@ -148,8 +148,7 @@ class Membership(Metric):
     ) -> Floats:
         """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
 
-        Times the number of columns, the result is the k-nearest-neighbour estimate of log(p_synthetic / p_reference),
-        up to a constant.
+        The result, multiplied by the number of columns, estimates log(p_synthetic / p_reference) up to a constant.
         """
         k = self.config.neighbours
         reference = encoded(evaluation, "reference")

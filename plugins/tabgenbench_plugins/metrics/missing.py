@@ -22,7 +22,8 @@ WORD = 32  # columns coded in one number
 class Missing(Metric):
     """Compares the missing values of synthetic rows with those of real test rows.
 
-    Columns without missing values are excluded. The pattern of a row is the set of its columns without a value.
+    Columns without missing values in the dataset are excluded. The pattern of a row is the set of its columns without a
+    value.
 
     - ``missing-rate-error``: mean over columns of the absolute difference of the shares of missing values
     - ``missing-pattern-distance``: total variation distance between the distributions of patterns

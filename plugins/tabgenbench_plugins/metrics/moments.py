@@ -38,7 +38,7 @@ class Moments(Metric):
     are on the standardised evaluation scale, so that they have similar weights. Constant features are included.
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
-    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is also defined for constant synthetic features
+    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
     - ``within-variance-ratio``: ratio of the pooled variances within conditions. A pooled variance is the sum of
       squared residuals from the mean of each condition, divided by the number of rows minus the number of conditions. A

@@ -22,7 +22,7 @@ __all__ = ["PCASeparability"]
 class PCASeparability(Metric):
     """Separability of tissues and statuses, and mixing of real and synthetic rows, in the leading principal components.
 
-    Tissue and status are two condition columns. Module `separability` defines the scores. Fifty components contain the
+    Tissue and status are condition columns. Module `separability` defines the scores. Fifty components contain the
     differences between conditions and much of the variation within conditions. Further components are dropped, because
     their noise would make all distances similar.
     """
@@ -47,7 +47,7 @@ class PCASeparability(Metric):
         """Score one synthetic table.
 
         Raises:
-            Unsupported: an option names a column that is not a condition, or a table with categorical features has
+            Unsupported: an option names a column that is not a condition, or the table has categorical features, but
                 fewer than two numeric features.
         """
         check_numeric(evaluation, self.name)

@@ -121,7 +121,7 @@ class PRDC(Metric):
         return Result(scores, notes=notes)
 
     def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return one value per row for each score (scores of real rows first); a score is the mean of its values."""
+        """Return arrays whose means are the scores, first those over real test rows, then those over synthetic rows."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         for rows, words in ((real, "real test"), (synthetic, "synthetic")):

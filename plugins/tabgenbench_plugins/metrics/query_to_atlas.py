@@ -1,4 +1,4 @@
-"""Query to atlas: types of test cells from embedded training cells, with the answer `unknown` for distant cells."""
+"""Metric `query-to-atlas`: accuracy with which training cells predict the types of test cells."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 class QueryToAtlas(Metric):
     """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    Module `atlas_mapping` defines which cells are distant, by a threshold that is chosen on training cells alone. A
-    prediction is correct if it equals the type of the test cell. For a test cell of a type without training cells, the
-    correct prediction is `unknown`.
+    A cell is distant if its relative distance from the nearest training cells exceeds a threshold, which module
+    `atlas_mapping` chooses with training cells alone. The correct prediction is the type of the test cell, or `unknown`
+    if no training cell has this type.
     """
 
     name: ClassVar[str] = "query-to-atlas"

@@ -1,4 +1,4 @@
-"""Agreement of the correlations between regulators and their target genes, for a given list of pairs."""
+"""Compares the correlations of regulators and their target genes between synthetic and real rows."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Regulators(Metric):
     - ``phi``: mean over regulators with two or more targets of cos(v_real, v_synthetic), weighted by n - 1
 
     The definitions and weights are those of Viñas et al. and of their public code (rvinas/adversarial-gene-expression,
-    ``utils.py``). Features that are constant in the real test rows are excluded. A feature that is constant only in the
-    synthetic rows has r = 0 with every other feature. The cosine with a synthetic vector of zeros is 0. A regulator is
+    ``utils.py``). Features that are constant in the real test rows are excluded. The correlation of a feature
+    that is constant only in the synthetic rows is 0. The cosine with a synthetic vector of zeros is 0. A regulator is
     not a target of itself.
     """
 
@@ -118,7 +118,7 @@ class Regulators(Metric):
         """Score one synthetic table; save psi and phi of each regulator as artifact ``regulators``.
 
         Raises:
-            Unsupported: no file of pairs is given, the file cannot be used, or a table with categorical features has
+            Unsupported: no file of pairs is given, the file cannot be used, or the table has categorical features, but
                 fewer than two numeric features.
         """
         check_numeric(evaluation, self.name)
@@ -166,8 +166,8 @@ class Regulators(Metric):
 def read_pairs(path: str, content: str | None = None) -> list[tuple[str, str]]:
     """Read pairs of a regulator and a target from the first two columns of a TSV or CSV file.
 
-    Columns are separated by tabs if the first line contains a tab, otherwise by commas. ``content`` is the expected
-    start of the SHA-256 of the file; None accepts any content.
+    Columns are separated by tabs if the first line contains a tab, otherwise by commas. The SHA-256 of the file
+    must start with the digits ``content``; None accepts any file.
 
     Raises:
         Unsupported: the file has no pairs, a line has fewer than two columns, or the SHA-256 of the file does not start

@@ -154,7 +154,6 @@ def quality_frame(table: Table) -> pd.DataFrame:
 
 
 def _report(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> tuple[dict[str, float], str]:
-    """Return the report's scores by name, NaN for a score without a value, and the version of the package."""
     import sdmetrics
     from sdmetrics.reports import QualityReport
 

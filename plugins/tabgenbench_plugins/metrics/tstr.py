@@ -69,17 +69,16 @@ def _real_spec(name: str) -> ScoreSpec:
 class TrainSyntheticTestReal(Metric):
     """Scores on real test rows of models trained on synthetic rows, and of the same models trained on real rows.
 
-    The predicted columns (targets) are the conditions and the targets of the schema. Each target is predicted by three
-    models (option ``models``):
+    The predicted columns are the conditions and the columns that the schema declares as targets. Three models (option
+    ``models``) predict each column:
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees
     - ``boosting``: gradient boosting with histograms, 100 iterations. More than 200 columns of predictors are replaced
       by their first 50 principal components, which are fitted to the rows that the model is trained on.
 
-    A score is the mean over targets and models, with equal weights. The best model is not selected, because the
-    selection would use the test rows. A model trained on synthetic rows never predicts a class that does not occur in
-    these rows.
+    A score is the mean over predicted columns and models. The best model is not selected, because the selection would
+    use the test rows. A model trained on synthetic rows never predicts a class that does not occur in these rows.
     """
 
     name: ClassVar[str] = "tstr"
@@ -104,11 +103,11 @@ class TrainSyntheticTestReal(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``models`` contains the scores of each model for each target. The artifact ``classes`` contains the
-        scores of each class, averaged over the models.
+        The artifact ``models`` contains the scores of each model for each predicted column. The artifact ``classes``
+        contains the scores of each class, averaged over the models.
 
         Raises:
-            Unsupported: the table has no target that can be predicted.
+            Unsupported: the table has no column that can be predicted.
         """
         try:
             downstream = Downstream.of(evaluation, self.config, context, self.name)

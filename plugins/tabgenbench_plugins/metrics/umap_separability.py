@@ -1,4 +1,4 @@
-"""Separability of conditions in the two dimensions of a UMAP, as an illustration."""
+"""Metric `umap-separability`: separation of conditions in a UMAP, which illustrates `pca-separability`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["UMAPSeparability"]
 
 
 class UMAPSeparability(Metric):
-    """Separability of tissues and statuses, and mixing of real and synthetic rows, in a UMAP of all these rows.
+    """Separation of tissues and of statuses, and mixing of real and synthetic rows, in a UMAP of all rows.
 
-    The scores do not rank generators, because UMAP contracts compact groups, so that rows without noise look better
-    separated than real rows. Another seed of UMAP changes the scores by about .05. The scores of ``pca-separability``
-    rank generators.
+    UMAP contracts compact groups, so rows without noise look better separated than real rows. Another seed of UMAP
+    changes the scores by about .05. Generators are therefore ranked by ``pca-separability`` (the same scores in
+    principal components) instead.
 
     The default settings are those of Viñas et al., Bioinformatics 38(3), 2022: 300 neighbours, minimal distance 0.7.
     """
@@ -60,10 +60,10 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``umap`` has one row for each row in the figure. The columns are ``row`` (the position among the
-        used rows of this origin), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and ``condition.NAME`` for each
-        condition, starting with tissue and status. If there are as many synthetic rows as test rows, a synthetic row
-        has the conditions of the test row with the same ``row``.
+        The artifact (stored table) ``umap`` has one line for each point in the figure. The columns are ``origin``
+        (``real`` or ``synthetic``), ``row`` (the number of the point among all points of this origin), ``x``, ``y``,
+        and ``condition.NAME`` for each condition column, starting with tissue and status. With equally many synthetic
+        and test rows, a synthetic row has the conditions of the test row with the same ``row``.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a table with categorical features has

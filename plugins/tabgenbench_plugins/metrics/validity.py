@@ -105,8 +105,8 @@ class Validity(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``columns`` contains the share of each kind of invalid value in each column. Notes state the shares
-        in the synthetic rows and in the real test rows.
+        The artifact (stored table) ``columns`` contains the share of each kind of invalid value in each column. Notes
+        state the shares in the synthetic rows and in the real test rows.
         """
         for n_rows, kind in ((evaluation.synthetic.n_rows, "synthetic"), (evaluation.test.n_rows, "real test")):
             if n_rows == 0:
@@ -132,14 +132,11 @@ class Validity(Metric):
 
 
 class _Violations:
-    """Numbers of invalid values and of all values, for each kind of invalid value and each column of a table."""
-
     def __init__(self, n_rows: int) -> None:
         self.invalid = np.zeros(n_rows, dtype=bool)
         self.counts: list[tuple[str, str, int, int]] = []
 
     def add(self, kind: str, column: str, wrong: Bools, present: Bools) -> None:
-        """Count the invalid values of a column; ``wrong`` and ``present`` are masks of the rows."""
         wrong = wrong & present
         self.invalid |= wrong
         self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))
@@ -202,6 +199,6 @@ def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _not_whole(own: NDArray[np.float32], std: float) -> Bools:
-    """Return which values of a feature on the dataset's own scale are not whole, shape (n_rows,)."""
+    """Return a mask of the values that are not whole, given values on the dataset's own scale, shape (n_rows,)."""
     tolerance = np.maximum(1e-4, WHOLE * (np.abs(own) + std))
     return np.asarray(~(np.abs(own - np.rint(own)) <= tolerance))

@@ -34,7 +34,7 @@ class AggregatedPrior:
 
     Attributes:
         means_KZ: m_c.
-        roots_KZZ: a root A_c of each condition's covariance, which is A_cᵀA_c.
+        roots_KZZ: a root A_c of each condition's covariance, so that the covariance is A_cᵀA_c.
     """
 
     means_KZ: Floats

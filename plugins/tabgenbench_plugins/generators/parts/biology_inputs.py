@@ -27,7 +27,7 @@ class BiologyInputs:
     """The rule that turns condition columns into inputs of the networks.
 
     Attributes:
-        codes: values of all condition columns among the training cells, as text.
+        codes: the condition columns, each with its values among the training cells as text.
         numbers: numeric columns, each with mean and standard deviation over the training cells.
     """
 
@@ -78,11 +78,11 @@ class BiologyInputs:
     def asked(
         self, conditions: pd.DataFrame, train: TrainingConditions, context: Context
     ) -> tuple[pd.DataFrame, torch.Tensor]:
-        """Return the training conditions from which library sizes are drawn, and the inputs, for each request.
+        """Return, for each requested row, the training condition whose library sizes are used, and the inputs.
 
-        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers; the
-        training conditions contain the nearest numbers of training cells with equal categories (or of any training
-        cells, if none has equal categories).
+        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers. The
+        training conditions contain the nearest numbers of training cells with equal categories, or of any training
+        cells if no cell has equal categories.
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)
@@ -130,8 +130,8 @@ class CovariateRows:
         biology_NI: inputs for the condition columns.
         batch_NS: one-hot codes of the batch.
         biology_left_NI: ``biology_NI`` minus its mean in the cell's batch.
-        batch_left_NS: ``batch_NS`` minus its mean among cells of equal conditions or, with numeric columns, minus its
-            least-squares prediction from the categories and the numbers.
+        batch_left_NS: ``batch_NS`` minus its mean among cells of equal conditions. With numeric columns, a
+            least-squares prediction from the categories and the numbers replaces this mean.
     """
 
     biology_NI: torch.Tensor
@@ -151,14 +151,13 @@ class CovariateRows:
         return cls(biology, batch, _left(biology, cells.batches()), torch.from_numpy(left).float())
 
     def minibatch(self, counts: Any, rows: torch.Tensor, device: str) -> Minibatch:
-        """Return the cells at these positions of the counts, on the device."""
+        """Return the training cells at the positions ``rows``, on the device."""
         x = torch.from_numpy(counts[rows.numpy()].toarray())
         parts = (self.biology_NI, self.batch_NS, self.biology_left_NI, self.batch_left_NS)
         return Minibatch(x.to(device), *(part[rows].to(device) for part in parts))
 
 
 def _left(values: torch.Tensor, group: NDArray[np.int64]) -> torch.Tensor:
-    """Return values minus their mean over the cells of the same group."""
     sums = np.zeros((int(group.max()) + 1, values.shape[1]))
     np.add.at(sums, group, values.numpy())
     return values - torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()[group]

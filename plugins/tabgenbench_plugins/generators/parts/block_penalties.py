@@ -1,6 +1,6 @@
 """Penalties that separate two groups (blocks) of latents: total correlation, and correlation with covariates.
 
-N rows   Z latent   K one-hot codes
+N rows   Z latents   K one-hot codes
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ TINY = 1e-8
 
 
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
-    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, where q is the mean of the posteriors.
+    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, where q is the aggregate posterior.
 
-    The mean is over the N rows of the batch, so the estimate is biased and cannot exceed log N. Chen et al. 2018,
-    https://arxiv.org/abs/1802.04942, use this estimate for single latents.
+    The density q is the mean of the posterior densities of the N rows of the batch, so the estimate is biased and
+    cannot exceed log N. Chen et al. 2018, https://arxiv.org/abs/1802.04942, use it for single latents, not for blocks.
 
     Args:
         z: one draw from the posterior of each row, shape (N, Z).

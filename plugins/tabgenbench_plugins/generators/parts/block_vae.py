@@ -1,11 +1,12 @@
 """The network of `invae`: an encoder for two groups (blocks) of latents, and a negative binomial decoder.
 
-    log(x + 1), masked codes ── encoder ──► mu, logvar of (z_inv, z_spur) ── z = mu + exp(logvar / 2) ε
+    log(x + 1), codes c ── encoder ──► mu, logvar of (z_inv, z_spur) ── z = mu + exp(logvar / 2) ε
     z ── decoder ──► proportions f_NF (softmax);  count ~ NB(mean L f, dispersion theta), L the library size
 
-The docstring of module `invae` contains the references and the loss.
+In training, some codes c of conditions and batches are set to 0. The docstring of the module `invae` contains the
+references and the loss.
 
-    N cells   F genes   K one-hot codes of all covariates   Z latents of both blocks
+    N biological cells   F genes   K one-hot codes of conditions and batches   Z latents of both blocks
 """
 
 from __future__ import annotations
@@ -79,10 +80,10 @@ class BlockVAE(nn.Module):
 
 
 def negative_log_likelihood(x_NF: torch.Tensor, log_f_NF: torch.Tensor, log_theta_F: torch.Tensor) -> torch.Tensor:
-    """Return the negative log-likelihood of counts (without log x!) in nats, as a mean over cells.
+    """Return the mean over cells of the negative log-likelihood of counts, in nats and without the term log x!.
 
-    The likelihood of a cell is a sum over genes. A count has mean L f and variance L f + (L f)² / theta, where L is the
-    library size, the sum of the cell's counts.
+    The log-likelihood of a cell is a sum over genes. A count has mean L f and variance L f + (L f)² / theta; the
+    library size L is the sum of the cell's counts.
     """
     theta = log_theta_F.exp()
     log_mean = log_f_NF + x_NF.sum(dim=1, keepdim=True).clamp_min(1.0).log()

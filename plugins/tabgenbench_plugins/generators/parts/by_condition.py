@@ -47,12 +47,12 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        Missing values are excluded. If all values of a feature are missing in a condition, the median of all training
-        rows is returned.
+        Missing values are excluded. If all values of a feature are missing in a condition, the result is the mean of
+        the values that replace them, the median of the feature in all training rows.
 
         Args:
             values: training rows, shape (n_train, n_features).
-            present: which entries have a value, same shape as ``values``; None if no value is missing.
+            present: mask of the entries that are not missing, same shape as ``values``; None if no value is missing.
         """
         means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
         for k in range(len(self.labels)):
@@ -65,7 +65,7 @@ class TrainingConditions:
         return means
 
     def category_counts(self, codes: NDArray[np.int64], n_values: int) -> NDArray[np.int64]:
-        """Return numbers of training rows by condition and value of a categorical column, shape (K, n_values).
+        """Return the number of training rows for each condition and value of a categorical column, shape (K, n_values).
 
         Args:
             codes: the column's code in each training row, shape (n_train,).
@@ -89,17 +89,17 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield the position in ``labels`` of each condition to use, and the positions of its requested rows."""
+        """Yield each condition of `asked` (its position in ``labels``) and the positions of the rows that use it."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
 
     def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
-        """Record the requested conditions that have too few training rows for an estimate of their own.
+        """Record the requested conditions that have too few training rows for a separate estimate.
 
         Args:
             asked: the training condition used for each requested row, shape (n_asked,).
-            rare: which conditions are too rare, shape (K,).
+            rare: mask of the conditions with too few training rows, shape (K,).
             rule: the estimate that is used instead.
             context: receives the record.
         """
@@ -113,13 +113,13 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Replace condition values that no training row has, for which a model has no one-hot codes.
+    """Return the conditions after replacement of values without one-hot codes, because no training row has them.
 
     A requested condition with a value that no training row has is replaced by the most similar training condition, and
     the replacement is recorded. A new combination of values that occur in training rows is kept and named in a note.
 
     Args:
-        conditions: requested conditions, shape (n_rows, at least the condition columns).
+        conditions: requested conditions, one per row; further columns are ignored.
         train: the conditions of the training rows.
         codes: the values of the training rows.
         context: receives the record.

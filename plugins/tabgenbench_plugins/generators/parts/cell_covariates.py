@@ -1,6 +1,6 @@
-"""Training cells of `invae`: counts, covariates (conditions and batch), and library sizes for generated cells.
+"""Training cells of the generator `invae`: counts, covariates (conditions and batch), and library sizes.
 
-N cells   F genes   C columns   I, S one-hot codes of the conditions (biology) and of the batch
+N cells F genes C columns I one-hot codes of the conditions (biology)   S one-hot codes of the batch
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def batch_columns(table: Table) -> pd.DataFrame:
 
 
 def n_codes(values: ConditionCodes) -> int:
-    """Return the number of one-hot codes of all columns; without columns, there is one code, which is always 0."""
+    """Return the number of columns of the result of `to_one_hot`, at least 1."""
     return max(1, sum(values.n_categories))
 
 
 def to_one_hot(codes_NC: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
-    """Return the one-hot codes of all columns, shape (N, n_codes(values)); one code of 0 if there are no columns."""
+    """Return the one-hot codes of all columns, shape (N, n_codes(values)); without columns, one column of zeros."""
     return one_hot(codes_NC, values.n_categories) if values.columns else torch.zeros(len(codes_NC), 1)
 
 
 def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.float32]:
-    """Return one-hot codes as `to_one_hot` does; all codes of an unknown value or an absent column are 0."""
+    """Return one-hot codes in the layout of `to_one_hot`; an unknown value or an absent column gets zeros."""
     parts = [np.zeros((len(frame), 0 if values.columns else 1), dtype=np.float32)]
     for column, known in zip(values.columns, values.categories, strict=True):
         text = frame[column].astype(str).to_numpy() if column in frame else np.full(len(frame), "")
@@ -47,7 +47,7 @@ def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.flo
 
 @dataclass(frozen=True, eq=False)
 class Minibatch:
-    """The training cells of one optimisation step, on the device.
+    """The training cells of one optimisation step.
 
     Attributes:
         x_NF: counts, dense.
@@ -66,7 +66,7 @@ class Minibatch:
 
 @dataclass(frozen=True, eq=False)
 class TrainingCells:
-    """The training cells; the counts stay sparse, and only a minibatch is dense.
+    """The training cells, with sparse counts.
 
     Attributes:
         counts: shape (N, F), CSR.
@@ -101,16 +101,16 @@ class TrainingCells:
         return torch.from_numpy(np.log(sums / sums.sum())).float()
 
     def batches(self) -> NDArray[np.int64]:
-        """Return the code of each cell's batch, shape (N,); 0 without a batch."""
+        """Return the code of each cell's batch, shape (N,); all codes are 0 if there is no batch column."""
         return self.batch_codes[:, 0].numpy() if len(self.batch.columns) else np.zeros(len(self), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class CellPool:
-    """Batch and library size of each training cell, from which the values of sampled cells are drawn.
+    """Batch and library size of each training cell; a sampled cell gets those of a random training cell.
 
     Attributes:
-        conditions: conditions of the training cells; all three attributes are sorted by condition.
+        conditions: conditions of the training cells, sorted; the other attributes have the same order.
         batch: code of the batch, shape (N,).
         library: library size (sum of the counts), shape (N,).
     """
@@ -129,13 +129,13 @@ class CellPool:
         return cls(ordered, cells.batches()[order], library[order])
 
     def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return, for each requested row, batch and library size of a random training cell of the condition.
+        """Return batch and library size of a random training cell with the requested condition, for each row.
 
         A condition without training cells is replaced by the most similar condition with training cells, and a note
-        names both.
+        names the two conditions.
 
         Args:
-            conditions: condition columns with known values, shape (n_rows, n_columns).
+            conditions: requested conditions, shape (n_rows, n_columns).
             context: random numbers and notes.
         """
         used, replaced = nearest_known(conditions, self.conditions.frame) if conditions.shape[1] else (conditions, {})

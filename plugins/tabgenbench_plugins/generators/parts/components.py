@@ -1,4 +1,4 @@
-"""Principal components of wide training tables, with noise for the variance that the components do not explain.
+"""Principal components of tables with many features, and noise for the variance that they do not explain.
 
     x_F = mean_F + (z_D * scale_D) V_DF + sqrt(psi_F) ε_F
 
@@ -6,9 +6,9 @@ V are the leading right singular vectors of the centred training rows. ``scale``
 along V, so each z has variance 1 over training rows. ε is standard normal noise, and psi is the variance that the
 components do not explain. Without the noise ε, features would vary too little and would correlate too much.
 
-psi depends on the condition: a feature may vary in one condition and not in another. Let S_k be the sum of squared
-deviations of the n_k rows of condition k from their mean, after the components are subtracted. The variance psi_k of
-condition k lies between the condition's own variance and the pooled variance psi:
+A feature may vary in one condition and not in another, so the noise of condition k has its own variance psi_k. Let S_k
+be the sum of squared deviations of the n_k rows of condition k from their mean, after the components are subtracted.
+psi_k lies between the variance S_k / (n_k - 1) and the pooled variance psi:
 
     psi = Σ_k S_k / Σ_k (n_k - 1)        psi_k = (S_k + 10 psi) / (n_k - 1 + 10)
 """
@@ -33,7 +33,7 @@ class Components:
 
     Attributes:
         mean: shape (n_features,).
-        axes: rows are orthonormal, shape (D, n_features).
+        axes: orthonormal directions of the components, shape (D, n_features).
         scale: standard deviation of the training rows along each axis, shape (D,).
         noise_sd: standard deviation of the noise, shape (n_conditions + 1, n_features): √psi_k of each condition, and
             √psi in the last row.
@@ -72,10 +72,10 @@ class Components:
         return np.asarray((values - self.mean) @ self.axes.T / self.scale, dtype=np.float32)
 
     def values(self, scores: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return the features of rows with these scores, with noise, shape (n_rows, n_features).
+        """Return rows with the given scores plus noise, shape (n_rows, n_features).
 
         Args:
-            scores: shape (n_rows, D).
+            scores: scores z on the components, shape (n_rows, D).
             group: number of the condition of each row, shape (n_rows,); -1 for a condition without training rows.
             rng: draws the noise.
         """

@@ -13,10 +13,11 @@ LEAST, MOST = 0.02, 100.0  # limits of the dispersion; counts with 0.02 are almo
 
 
 def pooled_dispersion(counts_NF: Any, group_N: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return each gene's dispersion a, shape (F,), for counts with the variance L f + a (L f)^2.
+    """Return the dispersion a of each gene, shape (F,).
 
-    L is the library size of the cell and f the gene's share of all counts of its condition. The estimate makes the
-    expected sum of (count - L f)^2 over all cells equal to the observed sum, and is clipped to [0.02, 100].
+    A count has the variance L f + a (L f)^2, where L is the library size of the cell and f is the gene's share of all
+    counts in the cell's condition. The estimate makes the expected sum of (count - L f)^2 over all cells equal to the
+    observed sum. The estimate is limited to [0.02, 100].
 
     Args:
         counts_NF: counts in CSR form.

@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows, and sampling without computing this matrix.
+"""Ledoit-Wolf covariance of many features from few rows. Rows are sampled without computing the matrix.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.
@@ -40,8 +40,8 @@ class ShrunkCovariance:
         Args:
             residuals_NF: rows minus their mean, or minus the mean of their condition.
             degrees_of_freedom: N minus the number of subtracted means. Sums of squares and products are divided by this
-                number, so that sampled rows have the variance of the data. Ledoit & Wolf divide by N, because they
-                assume a known mean.
+                number, so that sampled rows have the variance of the data. Ledoit & Wolf assume a known mean and divide
+                by N.
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))

@@ -5,8 +5,8 @@ al., "Argmax flows and multinomial diffusion", 2021, https://arxiv.org/abs/2102.
 "Improved denoising diffusion probabilistic models", 2021, https://arxiv.org/abs/2102.09672 (cosine schedule, fewer
 steps when sampling).
 
-ā_t is the share of the signal that is left at time t, with ā_0 = 1. A denoising step may skip times: it goes from t to
-any s < t, and α = ā_t / ā_s replaces the α_t of the papers.
+x_0 is a row, and x_t is the row with noise at time t. ā_t is the share of x_0 that is left at time t, with ā_0 = 1. A
+denoising step may skip times: it goes from t to any s < t, and α = ā_t / ā_s replaces the α_t of the papers.
 
     Gaussian      x_t = √ā_t x_0 + √(1 - ā_t) ε
     multinomial   x_t ~ ā_t x_0 + (1 - ā_t) / V       for a one-hot code of V values
@@ -44,7 +44,7 @@ def cosine_signal(n_steps: int, device: torch.device | str = "cpu") -> torch.Ten
 
 
 def sampling_times(n_steps: int, n_sampling: int) -> list[int]:
-    """Return at most T + 1 equally spaced times in descending order, from T to 0."""
+    """Return min(``n_sampling``, T) + 1 equally spaced times from T = ``n_steps`` down to 0."""
     n = min(n_steps, n_sampling)
     return [round(n_steps * (n - i) / n) for i in range(n + 1)]
 
@@ -67,8 +67,8 @@ def number_step(
 
         √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t
 
-    The variance of x_s is 1 - α, the larger of the two variances in Ho et al., section 3.2, or 0 at s = 0. The smaller
-    variance would reduce the variance of samples by 5 % in 100 steps.
+    The variance of x_s is 0 at s = 0. At other times it is 1 - α, the larger of the two variances in Ho et al., section
+    3.2. With the smaller variance, sampled rows would have 5 % less variance after 100 steps.
 
     Args:
         x_ND: x_t.
@@ -107,6 +107,9 @@ def category_posterior(
 
 
 def category_draw(p_NV: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Draw a one-hot code for each row of probabilities p: the largest p / e with exponential noise e."""
+    """Draw a one-hot code from each row of probabilities.
+
+    The drawn value has the largest p / e, where p is its probability and e is exponential noise.
+    """
     race_NV = p_NV / torch.empty_like(p_NV).exponential_(generator=draws).clamp_min(1e-30)
     return torch.zeros_like(p_NV).scatter_(1, race_NV.argmax(dim=1, keepdim=True), 1.0)

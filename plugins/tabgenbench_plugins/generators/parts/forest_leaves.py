@@ -1,10 +1,10 @@
 """Leaves of a random forest, and the training rows in each leaf.
 
-A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least `min_rows` rows, and
-the weight of the leaf is added to the ancestor. Otherwise, rows sampled from a leaf with one or two training rows would
-be copies of training rows.
+Rows sampled from a leaf with one or two training rows would be copies of training rows. A leaf with fewer than
+`min_rows` training rows is therefore replaced by its nearest ancestor with at least `min_rows` rows, and the weight of
+the leaf is added to the ancestor.
 
-N training rows   B trees   L leaves of all trees, after these replacements
+N training rows   B trees   L leaves of all trees, after the replacement of small leaves
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ForestLeaves:
         node: number of each leaf in its tree, shape (L,).
         start: position of the first row of each leaf in ``order``, shape (L,).
         count: number of training rows of each leaf, shape (L,).
-        weight: share of all pairs of a training row and a tree in which the row falls into this leaf or a leaf replaced
-            by it, shape (L,).
+        weight: number of training rows that fall into the leaf, or into a leaf replaced by it, divided by N B,
+            shape (L,).
     """
 
     order: NDArray[np.int32]
@@ -44,7 +44,7 @@ class ForestLeaves:
 
     @classmethod
     def of(cls, trees: list[Any], rows: NDArray[np.float32], min_rows: int) -> ForestLeaves:
-        """Find the training rows in each leaf.
+        """Return the leaves of fitted trees with their training rows.
 
         Args:
             trees: the ``tree_`` attributes of fitted scikit-learn trees.
@@ -106,7 +106,7 @@ class ForestLeaves:
 
 
 def _subtree_ends(tree: Any) -> NDArray[np.int64]:
-    """Return the number of the last descendant plus one, for each node of a tree."""
+    """Return, for each node of a tree, one plus the number of its last descendant."""
     ends = np.arange(1, tree.node_count + 1)
     for node in np.flatnonzero(tree.children_left != NO_CHILD)[::-1]:  # children before parents
         ends[node] = ends[tree.children_right[node]]
@@ -114,7 +114,7 @@ def _subtree_ends(tree: Any) -> NDArray[np.int64]:
 
 
 def _homes(tree: Any, n_rows: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
-    """Return the node itself, or its nearest ancestor with enough training rows, for each node of a tree."""
+    """Return, for each node of a tree, the node or its nearest ancestor with at least ``min_rows`` rows."""
     home = np.zeros(tree.node_count, dtype=np.int64)
     for node in np.flatnonzero(tree.children_left != NO_CHILD):
         for child in (tree.children_left[node], tree.children_right[node]):

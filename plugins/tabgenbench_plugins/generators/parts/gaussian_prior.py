@@ -2,8 +2,8 @@
 
     z | c ~ N(mean(c), diag(exp(logvar(c))))
 
-The mean is the sum of the effects of the covariate columns, even for a combination of values that no training row has.
-The log-variance is the output of a network with one hidden layer.
+The mean is the sum of the effects of the covariate columns, so it is also defined for a combination of values that no
+training row has. The log-variance is the output of a network with one hidden layer.
 
     N rows   K one-hot codes of the covariates   Z latent
 """
@@ -31,7 +31,7 @@ def small_network(n_in: int, n_out: int, activation: str, generator: torch.Gener
 class GaussianPrior(nn.Module):
     """Gaussian prior p(z | c) with diagonal covariance, for K codes and Z latents.
 
-    The hidden layer has ``activation``, ``softplus`` or ``relu``. Without ``learn_mean``, the mean is 0.
+    ``activation`` of the hidden layer is ``softplus`` or ``relu``. Without ``learn_mean``, the mean is 0.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class GaussianPrior(nn.Module):
         return mean_NZ, self.to_logvar(c_NK).clamp(-LIMIT, LIMIT)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return KL(N(mu, e^logvar) ‖ p(z | c)) in nats, mean over rows, in closed form; z is not used."""
+        """Return the mean over rows of KL(N(mu, e^logvar) ‖ p(z | c)) in nats, in closed form; z is not used."""
         mean_NZ, prior_NZ = self.moments(c_NK)
         ratio_NZ = ((mu_NZ - mean_NZ).square() + logvar_NZ.exp()) * (-prior_NZ).exp()
         return 0.5 * (ratio_NZ + prior_NZ - logvar_NZ - 1.0).sum(dim=1).mean()

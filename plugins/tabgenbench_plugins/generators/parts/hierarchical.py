@@ -142,7 +142,6 @@ def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
 
 
 def _reduced(root_NF: Floats) -> Floats:
-    """Return a root of the same covariance with at most F rows."""
     if len(root_NF) <= root_NF.shape[1]:
         return root_NF
     return np.asarray(np.linalg.qr(root_NF, mode="r"))

@@ -19,7 +19,7 @@ MOST_CELLS = 20_000  # most cells that the regression uses, drawn at random
 
 @dataclass(frozen=True, eq=False)
 class LabelProbe:
-    """Linear classifier of a label: the predicted value has the largest score.
+    """Linear classifier of a label, which predicts the value with the largest score.
 
     Attributes:
         values: values of the label, length K.
@@ -33,7 +33,7 @@ class LabelProbe:
 
     @classmethod
     def fit(cls, z_NZ: NDArray[np.float32], labels: NDArray[Any]) -> LabelProbe:
-        """Fit a multinomial logistic regression (C = 1) on standardised latents of at most `MOST_CELLS` cells."""
+        """Fit a multinomial logistic regression with L2 penalty on standardised latents of up to `MOST_CELLS` cells."""
         from sklearn.linear_model import LogisticRegression
 
         rows = np.random.default_rng(0).permutation(len(labels))[:MOST_CELLS]

@@ -1,22 +1,23 @@
 """Last epochs of the training of `invae`, in which only decoder and priors are trained.
 
-In the earlier epochs, decoder and priors fit noisy posteriors: the encoder still changes, uses dropout, and does not
-get some covariates. Without the last epochs, sampled cells would differ too much from real cells. In the last epochs,
-the encoder is fixed, gets all covariates of a cell, and uses no dropout. The statistics of the decoder's batch norm and
-the embeddings of cells do not change.
+In the earlier epochs, decoder and priors are fitted to noisy posteriors, because the encoder still changes, uses
+dropout, and does not get all covariates of a cell (conditions and batch). Without the last epochs, sampled cells would
+differ too much from real cells. In the last epochs, the encoder is fixed, gets all covariates of a cell, and uses no
+dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The symbols in the loss
+are those of the module `invae`:
 
     loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
 
 The mean of a Gaussian prior is linear in the covariates, so it has no interaction of two condition columns. After half
-of the last epochs, an offset is computed for each combination of condition values with training cells. The offset is a
-shrunk mean of the residuals of these cells:
+of the last epochs, an offset is computed for each combination of condition values that has training cells. The offset
+is a shrunk mean of the residuals of these cells:
 
     offset_c = n_c / (n_c + 10) · mean of (mu - prior mean) over the n_c training cells of combination c
 
-The offset is added to sampled latents. In the second half, it is also subtracted from the latents on which the priors
-are trained. A combination without training cells has no offset.
+The offset is added to sampled latents. In the second half, the offset is also subtracted from the latents on which the
+priors are trained. A combination without training cells has no offset.
 
-    N cells   Z latents   I latents of the invariant block (the first latents)   C combinations of condition values
+    N cells   Z latents   I latents of the invariant block (biology)   C combinations of condition values
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SHRINKAGE = 10  # cells; with as many, an offset is half of the average residual
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """The posteriors of the training cells, given all covariates, on one device.
+    """The posteriors of the training cells, given all covariates.
 
     Attributes:
         mu_NZ: posterior means.
@@ -64,7 +65,7 @@ class Latents:
 
 
 def condition_offsets(model: TwoBlocks, latents: Latents) -> NDArray[np.float32]:
-    """Return the offset of each combination of condition values, shape (C, I), for a prior with a linear mean."""
+    """Return the offset of each combination of condition values, shape (C, I); the prior must have a linear mean."""
     n_latent = model.design.latent_invariant
     sums = np.zeros((latents.n_groups, n_latent))
     with torch.no_grad():

@@ -8,16 +8,16 @@ condition k has none of the values 1 to r - 1, it has value r where
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
 Decisions begin with the rarest values, so that most rows reach every decision. A feature has at most `MAX_SCORES`
-latent scores. If it needs more decisions, the first latent score is compared with several thresholds and decides about
+latent scores. If a feature needs more decisions, its first latent score has several thresholds and decides about
 several of the rarest values. If the latent scores of a feature are independent, sampled categories have the frequencies
 of the training rows in each condition.
 
-The latent scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The latent
-scores of a training row are unknown; its categories only give an interval for each of them. The interval is unbounded
-for a decision that the row does not reach, and for a missing number. The middle of an interval would weaken every
-correlation. Therefore latent scores are imputed by stochastic expectation-maximisation (Celeux & Diebolt 1985), which
-repeats two steps: estimate Σ; draw each latent score from its conditional distribution given the rest of its row, with
-the precision Ω = Σ⁻¹,
+The latent scores and the residuals (values minus condition means) of the numeric features are jointly Gaussian with one
+covariance Σ. The latent scores of a training row are unknown: its categories give only an interval for each score. A
+decision that the row does not reach has an unbounded interval. A missing number is treated likewise. Replacing each
+score by the middle of its interval would weaken every correlation. Therefore latent scores are imputed by stochastic
+expectation-maximisation (Celeux & Diebolt 1985), which repeats two steps: estimate Σ; draw each latent score from its
+conditional distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row.
 
@@ -59,8 +59,9 @@ class LatentCategories:
     Attributes:
         codes: the categorical features and their values.
         order: for each feature the codes of its values, the rarest first.
-        decisions: for each feature the thresholds of its scores, each of shape (K, number of outcomes). The outcomes
-            are the next values in order. The last outcome has an infinite threshold and stands for all later values.
+        decisions: for each feature, one array of thresholds per latent score, of shape (K, number of outcomes). The
+            outcomes are the next values of ``order``. The last outcome has an infinite threshold and stands for all
+            later values.
     """
 
     codes: ConditionCodes
@@ -101,7 +102,7 @@ class LatentCategories:
         return lower, upper
 
     def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Convert latent scores with variance 1 to categories; ``asked`` is the condition of each row, shape (M,)."""
+        """Convert latent scores with variance 1 to categories; ``asked`` is the requested condition of each row."""
         codes_MC = np.empty((len(z_ML), len(self.order)), dtype=np.int64)
         for k in np.unique(asked):
             rows, column = np.flatnonzero(asked == k), 0
@@ -116,7 +117,6 @@ class LatentCategories:
 
 
 def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
-    """Return the thresholds of each latent score of a feature, computed from the counts of its values."""
     n_values, start = counts_KV.shape[1], 0
     n_scores = max(1, min(n_values - 1, MAX_SCORES))
     decisions = []
@@ -136,10 +136,10 @@ def impute(
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
-    """Estimate the covariance of rows in which some columns are known only as intervals.
+    """Estimate the covariance of columns, some of which are known only as intervals, by imputation (see the module).
 
     Args:
-        x_NP: residuals of rows; values of ``hidden`` columns are overwritten by imputed values.
+        x_NP: residuals and latent scores of rows. Imputed values overwrite the ``hidden`` columns.
         hidden: positions of the columns that are known only as intervals.
         bounds: lower and upper ends of these intervals, each of shape (N, len(hidden)). If both ends are equal, the
             value is not imputed.
@@ -174,7 +174,7 @@ def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: 
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Return a copy with standardised columns of latent scores, because scores without bounds would drift."""
+    """Return a copy with standardised columns of latent scores, whose scale would otherwise drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()
@@ -189,7 +189,6 @@ def _sweep(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Replace each hidden column by draws from its conditional distribution given the other columns."""
     for i, column in enumerate(hidden):
         weights, variance = _regression(covariance, column)
         mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)

@@ -1,13 +1,12 @@
-"""Residuals of training rows, completed by a sample of latent scores and missing numbers.
+"""Complete training rows of the Gaussian copula in module `latent`: residuals and latent scores without gaps.
 
-`impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and latent scores. To estimate a
-covariance for each condition, complete rows are needed, but latent scores and missing numbers are unknown (hidden): a
-category only determines the interval of its latent score. A Gibbs sampler draws each hidden value given the rest of its
-row:
+The covariance of each condition is estimated from complete rows, but latent scores and missing numbers are unknown
+(hidden). A category determines only the interval of its latent score. `impute` of module `latent` estimates the pooled
+covariance Σ of residuals and latent scores. A Gibbs sampler then draws each hidden value given the rest of its row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
-    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R rows of the factor A of Σ
+    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R rows of the factor of Σ
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ def completed_residuals(
 ) -> Floats:
     """Return residuals and latent scores, minus their means within each condition, shape (N, P).
 
-    Without categorical features, the result is the values minus the means ``means_KF`` of their conditions.
+    ``means_KF`` are the means of the conditions. Without categorical features, the mean of its condition is subtracted
+    from each row, and nothing is drawn.
     """
     group = conditions.group
     residuals = train.dense() - means_KF[group]
@@ -70,7 +70,6 @@ def _draw_hidden(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Replace the hidden columns by draws of the Gibbs sampler."""
     lower, upper = ends
     for i, column in enumerate(hidden):
         x_NP[:, column] = truncated_normal(lower[:, i], upper[:, i], rng)
@@ -86,7 +85,7 @@ def _draw_hidden(
 
 
 def _inverse_columns(covariance: ShrunkCovariance, columns: list[int]) -> NDArray[np.float64]:
-    """Return columns of Σ⁻¹ for Σ = a AᵀA + b I, shape (P, H), by Woodbury's identity."""
+    """Return the given columns of Σ⁻¹, shape (P, H), by Woodbury's identity for Σ = a AᵀA + b I."""
     factor_RP = covariance.factor_RF.astype(np.float64)
     a, b = 1.0 - covariance.shrinkage, covariance.shrinkage * covariance.mean_variance + RIDGE
     unit_PH = np.zeros((factor_RP.shape[1], len(columns)))

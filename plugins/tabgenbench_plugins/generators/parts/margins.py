@@ -37,7 +37,8 @@ class Margins:
     """The quantile functions of model and training rows for all conditions and features.
 
     Attributes:
-        model: dictionary from the code of a condition with enough rows to the model's quantiles, shape (Q, F), float32.
+        model: the model's quantiles, shape (Q, F), float32, by the code of the condition. Conditions with fewer than
+            `MIN_VALUES` training rows are left out.
         train: quantiles of the training rows at the same levels, with the same keys and shapes.
         lowest: lower limit of each feature, shape (F,): its lowest training value that is not missing, over all
             conditions, or -inf if fewer than two rows have this value.
@@ -84,8 +85,8 @@ class Margins:
 
         Args:
             values: sampled rows, shape (M, F). Entries that stand for missing values can have any value.
-            codes: the condition of each row, shape (M,). In conditions without quantiles, only the lower limits are
-                used.
+            codes: code of the condition of each row, shape (M,). In conditions without quantiles, only the lower limits
+                are used.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
         for k in np.unique(codes).tolist():
@@ -139,7 +140,7 @@ def _levels(n: int) -> NDArray[np.float64]:
 def _present_quantiles(
     values: NDArray[Any], present: NDArray[np.bool_] | None, levels: NDArray[np.float64], model: Floats
 ) -> Floats:
-    """Return quantiles of values that are not missing; with too few values of a feature, the model's quantiles."""
+    """Return quantiles of the values of each feature, or its ``model`` quantiles if fewer than `MIN_VALUES` exist."""
     if present is None or present.all():
         return np.asarray(np.quantile(values, levels, axis=0, method="hazen"), dtype=np.float32)
     found = model.copy()
@@ -149,7 +150,6 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Map values of one feature from quantiles ``q`` to ``t``; if all ``q`` are equal, return the values unchanged."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

@@ -17,7 +17,7 @@ __all__ = ["linear", "minibatches", "mlp", "one_hot"]
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = True) -> nn.Linear:
-    """Return a linear layer; weights and biases are uniform within ±1/√n_in, as torch initialises them."""
+    """Return a linear layer with weights and biases that are uniform within ±1/√n_in, as in torch by default."""
     layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device=generator.device)
     bound = max(1, n_in) ** -0.5
     with torch.no_grad():
@@ -28,7 +28,7 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 
 
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
-    """Return groups of Linear, batch norm and ReLU layers, one group for each pair of consecutive widths.
+    """Return a network with Linear, batch norm and ReLU layers for each pair of consecutive widths.
 
     The first width is the width of the input. A Linear layer before batch norm has no bias, because batch norm
     subtracts the mean of each unit. The gradient of such a bias would be rounding noise, which Adam would scale up to
@@ -53,9 +53,10 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
 
 
 def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Return the row numbers of each batch of an epoch, in random order, on the device of the generator.
+    """Return the row numbers of each minibatch of an epoch, in random order.
 
-    A last batch of one row is merged with the previous one, because batch norm cannot use a single row.
+    The result is on the device of the generator. A last minibatch of one row is merged with the previous minibatch,
+    because batch norm cannot use a single row.
     """
     order = torch.randperm(n_rows, generator=generator, device=generator.device)
     starts = list(range(0, n_rows, batch_size))

@@ -2,8 +2,8 @@
 
 Let n be the number of values of a feature that are not missing. The score of a training value with rank r = 0 .. n - 1
 is Φ⁻¹((r + ½) / n). The inverse evaluates the empirical quantile function at Φ(score) with linear interpolation, so
-values never leave the range of the training values. Equal values get consecutive ranks in random order, so that even a
-feature with many zeros has normal scores; the inverse maps the scores of all zeros back to zero. If a feature has only
+values never leave the range of the training values. Equal values get consecutive ranks in random order. Even a feature
+with many zeros therefore has normal scores, and the inverse maps the scores of its zeros to zero. If a feature has only
 one distinct value, all its scores are 0.
 
 The score of a missing value is a draw from N(0, 1), which carries no information about the row.
@@ -39,7 +39,7 @@ class NormalScores:
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
         """Compute the quantiles of each feature from its training values that are not missing.
 
-        If all values of a feature are missing, the entries that stand for its missing values are used.
+        If all values of a feature are missing, the entries of ``values`` in place of the missing values are used.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))
@@ -59,7 +59,7 @@ class NormalScores:
     def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
         """Return the normal scores of the training rows, in the same shape.
 
-        Entries that are not ``present`` are missing values; their scores and the order of equal values are random.
+        ``present`` is False for missing values, which get random scores. Equal values are ranked in random order.
         """
         scores = np.zeros(values.shape, dtype=np.float32)
         for j in range(values.shape[1]):

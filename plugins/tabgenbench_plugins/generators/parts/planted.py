@@ -17,9 +17,9 @@ __all__ = ["Planted"]
 class Planted(Generator):
     """Returns training rows of the requested condition with one fault; a row repeats only after all others were used.
 
-    Without the fault, this class would work like the generator `real-resample`. A subclass overrides the method that
-    adds its fault. Random choices differ between splits and between planted failures, so `real-resample` returns other
-    rows on the same split.
+    Apart from the fault, this class works like the generator `real-resample`, which returns unchanged training rows. A
+    subclass overrides the method that adds its fault. The seed depends on the training rows and on the name of the
+    failure, so each failure uses other rows.
     """
 
     is_control = True
@@ -48,7 +48,7 @@ class Planted(Generator):
         """Choose the random parts of the fault, such as the columns to change; called once."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the training condition from which each returned row is taken; ``asked`` is the requested one."""
+        """Return the training condition from which each row is taken; ``asked`` are the requested conditions."""
         return asked
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:

@@ -29,10 +29,10 @@ Floats = NDArray[np.float32]
 
 
 def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | None:
-    """Return the number of principal components of a table, or None if its features are used without this step.
+    """Return the number of principal components of a table, or None to omit this step.
 
-    The ``option`` is a number, ``none`` or ``auto``, which means `DEFAULT_COMPONENTS` for tables with more than `WIDE`
-    features and None for other tables.
+    The ``option`` is a number, ``none`` or ``auto``. With ``auto``, the step has `DEFAULT_COMPONENTS` components for
+    tables with more than `WIDE` features and is omitted for other tables.
     """
     if option == "none" or n_features == 0 or (option == "auto" and n_features <= WIDE):
         return None
@@ -76,8 +76,8 @@ class PreparedRows:
     def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Transform rows z_ND back to numeric features, shape (N, F).
 
-        Random noise replaces the variance that the principal components do not explain. It depends on ``group``, the
-        number of the condition of each row, which is -1 for a condition without training rows.
+        Random noise replaces the variance that the principal components do not explain. ``group`` is the number of
+        each row's condition, or -1 for a condition without training rows; the noise depends on this number.
         """
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 

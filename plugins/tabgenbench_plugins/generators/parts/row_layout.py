@@ -24,8 +24,8 @@ class RowLayout:
     Attributes:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
-        gaps: for each numeric feature with missing values, the position of the feature and the position of the one-hot
-            code that is 1 if the value is missing.
+        gaps: two positions for each numeric feature with missing values: of the feature, and of the one-hot code that
+            is 1 if the value is missing.
     """
 
     n_features: int
@@ -53,11 +53,11 @@ class RowLayout:
         return torch.cat([x_NF, one_hot(codes_NC, self.n_values)], dim=1) if self.n_values else x_NF
 
     def blocks(self, y_NY: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the one-hot codes or logits of each categorical feature, as views of shape (N, its categories)."""
+        """Return the one-hot codes or logits of each categorical feature, views of shape (N, number of categories)."""
         return torch.split(y_NY[:, self.n_features :], list(self.n_values), dim=1) if self.n_values else ()
 
     def has_value(self, y_NY: torch.Tensor) -> torch.Tensor | None:
-        """Return 1 for numeric values and 0 for missing values, shape (N, F); None if none can be missing."""
+        """Return 1 for numeric values and 0 for missing values, shape (N, F); None if no value can be missing."""
         if not self.gaps:
             return None
         present_NF = torch.ones_like(y_NY[:, : self.n_features])

@@ -4,8 +4,8 @@ A subclass defines the loss of the network and how noise becomes rows. The base 
 `prepared_rows`), trains the network (`time_network`), optionally corrects marginal distributions (`margins`), estimates
 memory, and saves the model.
 
-    N rows   D transformed numeric entries of a row   V one-hot codes of its categories   Y = D + V
-    K one-hot codes of conditions
+    N rows   F numeric features   D transformed numeric entries of a row   C categorical features
+    V one-hot codes of the categories   Y = D + V   K one-hot codes of conditions
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class NoiseOptions(Options):
 
 
 class RowsFromNoise(Generator):
-    """Trains a network whose inputs are row, time and condition, and samples rows from noise.
+    """Trains a network that gets a row, a time (noise level) and a condition, and samples rows from noise.
 
     All conditions share the network. The model can sample a new combination of condition values if each value occurs in
     training rows. A requested condition with a value that no training row has is replaced by the most similar condition
@@ -84,17 +84,17 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the training loss: a function of a network, rows x_NY and condition codes c_NK; a mean over rows."""
+        """Return the training loss: a function of network, rows x_NY and condition codes c_NK, averaged over rows."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Sample transformed rows for given condition codes, shape (N, Y).
 
-        The category of a feature is the category with the largest of the feature's entries.
+        For each categorical feature, the caller chooses the category with the largest value among its V entries.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes for rows, network, optimiser, and a batch or a chunk of samples.
+        """Return the memory in bytes for rows, network and optimiser, and for training a batch or sampling rows.
 
         The estimate assumes 32 values per condition column and categorical feature. The memory of imported libraries,
         about 0.3 GB, is not included.
@@ -151,7 +151,7 @@ class RowsFromNoise(Generator):
         self._margins = self._fit_margins(train, context) if config.margins and train.n_features else None
 
     def _constants_of(self, x_NY: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the tensors besides the network that `_generate` needs, computed from transformed training rows."""
+        """Return tensors that `_generate` needs in addition to the network, computed from transformed training rows."""
         return {}
 
     def _new_network(self, generator: torch.Generator) -> Any:
@@ -172,7 +172,7 @@ class RowsFromNoise(Generator):
     def _draw(
         self, conditions: pd.DataFrame, draws: torch.Generator, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Sample numeric features, shape (N, F), before the use of `Margins`, and category codes, shape (N, C)."""
+        """Sample numeric features before correction by `Margins`, shape (N, F), and category codes, shape (N, C)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -190,7 +190,6 @@ class RowsFromNoise(Generator):
         return values_NF, codes_NC
 
     def _group(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
-        """Return the position of each row's condition among the training conditions; -1 for a new combination."""
         found = pd.Index(self._conditions.labels).get_indexer(condition_labels(conditions))
         return np.asarray(found, dtype=np.int64)
 

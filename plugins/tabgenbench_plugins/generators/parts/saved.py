@@ -1,4 +1,4 @@
-"""Conversion of conditions and categories to JSON data for saved models, and back."""
+"""Conversion of conditions and categories of saved models to JSON data and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
 
 
 def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
-    """Restore the training conditions from the result of `conditions_to`; their rows are sorted by condition."""
+    """Restore the training conditions from the result of `conditions_to`, with rows sorted by condition."""
     counts = np.asarray(saved["counts"], dtype=np.int64)
     group = np.repeat(np.arange(len(counts)), counts)
     values = np.array(saved["values"], dtype=object).reshape(len(counts), len(saved["columns"]))
@@ -35,7 +35,7 @@ def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
 
 
 def codes_to(codes: ConditionCodes) -> dict[str, Any]:
-    """Return the categorical columns and their values as JSON data."""
+    """Return an encoding of categorical columns as JSON data: the columns and their values."""
     return {"columns": list(codes.columns), "values": [list(values) for values in codes.categories]}
 
 

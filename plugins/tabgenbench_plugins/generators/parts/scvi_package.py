@@ -31,7 +31,7 @@ Codes = NDArray[np.int64]
 
 @contextmanager
 def package_state(seed: int) -> Iterator[None]:
-    """Seed the global random states, which the package uses, and hide its messages; restore both afterwards."""
+    """Inside a ``with`` block, seed the global random states, which the package uses, and hide its messages."""
     states = random.getstate(), np.random.get_state()
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     try:
@@ -80,10 +80,10 @@ class PackageCodes:
     covariates and of their values.
 
     Attributes:
-        columns: position among the condition columns of each covariate of the decoder, in the decoder's order.
-        ranks: one tuple for each of these covariates; entry i is the package's code of this project's code i.
-        batch: such a tuple for the batch.
-        label: such a tuple for the label; empty without a label.
+        columns: for each covariate of the decoder, in the decoder's order, its position among the condition columns.
+        ranks: for each of these covariates, a tuple in which entry i is the package's code for this project's code i.
+        batch: the package's codes of the batches, by this project's code.
+        label: the package's codes of the labels, by this project's code; empty without a label.
     """
 
     columns: tuple[int, ...]
@@ -93,10 +93,10 @@ class PackageCodes:
 
     @classmethod
     def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
-        """Read the package's codes from one of its models, whose cells are ``annotated(cells, label)``.
+        """Return the codes of a model of the package, whose cells are ``annotated(cells, label)``.
 
-        ``columns`` are the positions of the condition columns that are covariates of the decoder. Covariates have the
-        order of ``field_keys`` in the package's registry, not the alphabetical order of ``mappings``.
+        ``columns`` are the positions of the condition columns that are covariates of the decoder. The decoder uses
+        these covariates in the order of ``field_keys`` in the package's registry.
         """
         sizes, names = cells.biology.n_categories, column_names(columns)
         order, ranks = tuple[int, ...](), list[tuple[int, ...]]()
@@ -116,7 +116,7 @@ class PackageCodes:
         return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
 
     def facts(self) -> dict[str, Any]:
-        """Return the codes for JSON."""
+        """Return the codes as a dictionary that can be written as JSON."""
         return asdict(self)
 
     def covariates(self, codes_NC: Codes) -> torch.Tensor | None:
@@ -138,8 +138,9 @@ def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **
     Args:
         model: a model of the package.
         context: device and reports.
-        epochs: numbers of the epochs to train; the numbers of a second model follow those of the first.
-        batch_size: cells per step. It is increased if the last batch would have one cell, on which batch norm fails.
+        epochs: numbers of the epochs to train. The numbers of a second model continue after the first model.
+        batch_size: cells per step. A larger size is used if the last batch would have one cell, because batch norm
+            fails on one cell.
         options: options of the package's training plan. The additional option ``of`` is the total number of epochs of
             all models (by default ``epochs.stop``).
     """

@@ -1,9 +1,10 @@
-"""A network with inputs row, time and condition, and its training with a moving average of the weights.
+"""A network of a row, a time and a condition. Its training averages the weights over the steps.
 
     h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 
-To compute τ(t), cosines and sines of t at angular frequencies from 1 to 1,000 pass through Linear - SiLU - Linear, as
-in TabDDPM (Kotelnikov et al. 2023). t lies in [0, 1]; c are the one-hot codes of the condition.
+Here x is the row, t is the time in [0, 1], and c are the one-hot codes of the condition. To compute τ(t), cosines and
+sines of t at angular frequencies from 1 to 1,000 pass through Linear - SiLU - Linear, as in TabDDPM (Kotelnikov et al.
+2023).
 
     N rows   Y width of a row   K one-hot codes of the conditions   H width of the first hidden layer
 """
@@ -29,9 +30,10 @@ REPORTS = 100  # number of losses that a training reports
 
 
 class TimeNetwork(nn.Module):
-    """Multilayer perceptron of a row of width ``n_in`` = Y, a time, and a condition of ``n_codes`` = K codes.
+    """Multilayer perceptron with at least one hidden layer.
 
-    There is at least one hidden layer; K is 0 without conditions.
+    The inputs are a row of width ``n_in`` = Y, a time, and ``n_codes`` = K codes of the condition (K = 0 without
+    conditions).
     """
 
     frequencies: torch.Tensor
@@ -101,8 +103,8 @@ def train_network(
 ) -> TimeNetwork:
     """Minimise a loss over random batches of rows; return a copy of the network with the averaged weights.
 
-    ``rows`` are training rows x_NY and their condition codes c_NK; ``loss`` returns the mean loss over a batch. About
-    `REPORTS` times, the mean loss since the last report is reported. Error messages begin with ``where``, such as
+    ``rows`` are training rows x_NY and their condition codes c_NK. ``loss`` returns the mean loss over a batch. The
+    function reports the mean loss about `REPORTS` times. Error messages begin with ``where``, such as
     ``generator 'tabddpm'``.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Model and loss of `invae`: network, priors and penalties of two blocks of latents.
+"""Model and loss of `invae`, a variational autoencoder with two groups (blocks) of latent variables.
 
-The prior of the invariant block (the first latents) depends on the conditions of a cell (biology), the prior of the
-spurious block (the other latents) on the batch.
+The first latents are the invariant block, whose prior depends on the conditions of a cell (biology). The other latents
+are the spurious block, whose prior depends on the batch.
 
 N cells   F genes   I one-hot codes of the conditions   S one-hot codes of the batch   K = I + S   Z latents
 """
@@ -43,15 +43,15 @@ class Design:
 
     @classmethod
     def of(cls, config: Options) -> Design:
-        """Select the model's options from all options of `invae`."""
+        """Return the model's options, taken from all options of `invae`."""
         return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
 class TwoBlocks(nn.Module):
     """Variational autoencoder with an invariant and a spurious block of latents.
 
-    ``n_codes`` are I and S, each 0 without such covariates. ``log_means`` are the logarithms of the genes' mean
-    proportions, shape (F,).
+    ``n_codes`` are I and S. I is 0 without conditions, and S is 0 without a batch. ``log_means`` are the logarithms of
+    the genes' mean proportions, shape (F,).
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class TwoBlocks(nn.Module):
         return [*self.invariant_prior.parameters(), *self.spurious_prior.parameters()]
 
     def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
-        """Return 1 if the encoder gets the conditions (or the batch) of a cell, 0 if not, shape (N, 2)."""
+        """Return a random mask of cells whose conditions and batch the encoder gets (1) or not (0), shape (N, 2)."""
         if not self.design.mask:
             return torch.ones(n_cells, 2, device=draws.device)
         return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
@@ -138,11 +138,10 @@ class TwoBlocks(nn.Module):
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
         """Return the sum of squared correlations between each block and the covariates of the other block.
 
-        A block enters by its latents and products of two latents, the covariates by residuals of one-hot codes. For the
-        invariant block, the residuals are batch codes minus their means in the condition of the cell. For the spurious
-        block, they are condition codes minus their means in the batch of the cell. Cells whose covariate is hidden from
-        the encoder are treated separately from other cells, because opposite correlations in the two groups could
-        cancel.
+        Latents and products of two latents are correlated with residuals of one-hot codes. For the invariant block, the
+        residuals are batch codes minus their means in the condition of the cell. For the spurious block, the residuals
+        are condition codes minus their means in the batch of the cell. Correlations are computed separately for cells
+        whose codes the encoder gets and for other cells, because opposite correlations in the two groups could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept in (

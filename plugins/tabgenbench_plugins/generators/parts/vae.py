@@ -4,8 +4,8 @@ The docstring of module `cvae` contains the reference, a diagram and the loss.
 
     N rows   F features   K one-hot codes of the conditions   Z latent
 
-In a mixed table, F is the length of a vector of `RowLayout`. The input of the encoder contains numeric features and
-one-hot codes of categories; the output of the decoder contains means and logits.
+In a mixed table (numeric and categorical features), `RowLayout` encodes a row as a vector of length F. The input of the
+encoder contains numeric values and one-hot codes of categories; the output of the decoder contains means and logits.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class ElboTerms(NamedTuple):
 class ConditionalVAE(nn.Module):
     """Conditional variational autoencoder.
 
-    ``hidden`` are the widths of the encoder's hidden layers; the decoder has the same widths in reverse order. By
-    default, all F columns of the ``layout`` are numeric.
+    ``hidden`` are the widths of the encoder's hidden layers; the decoder has the same widths in reverse order. Without
+    ``layout``, all F values of a row are numeric.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ConditionalVAE(nn.Module):
         return ElboTerms(reconstruction, kl)
 
     def reconstruction(self, output_NF: torch.Tensor, x_NF: torch.Tensor) -> torch.Tensor:
-        """Return the negative log-likelihood without its constant, summed over rows, a scalar."""
+        """Return the negative log-likelihood of all rows given the decoder's output, without the constant, a scalar."""
         numeric = slice(self.layout.n_features)
         mean, values, present = output_NF[:, numeric], x_NF[:, numeric], self.layout.has_value(x_NF)
         if present is not None:

@@ -1,4 +1,4 @@
-"""Gamma (agreement of correlations) on validation rows, for early stopping of `wgan-gp`."""
+"""The score gamma on validation rows, for early stopping of `wgan-gp`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["ValidationGamma"]
 
 
 class ValidationGamma:
-    """Computes gamma between validation rows and rows generated for the same conditions.
+    """Computes gamma, the agreement of the correlations of validation rows and of rows generated for their conditions.
 
-    The generator network gets the same noise in each call, so that its weights alone change the result.
+    The network gets the same noise in each call, so that only a change of its weights changes gamma.
     """
 
     def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
@@ -32,7 +32,7 @@ class ValidationGamma:
         """Return gamma for the current weights of a generator network.
 
         Raises:
-            ConfigError: gamma is undefined.
+            ConfigError: gamma is undefined; the message states the reason.
         """
         made = generator(self._noise_NZ, self._codes_NK)[:, : len(self._varying)].cpu().numpy()[:, self._varying]
         try:

@@ -9,7 +9,7 @@ half the time of autograd with double differentiation, with equal results.
 
 where "on h" sets the entries of inactive units (h = 0) to 0.
 
-    N rows, F features, K one-hot codes, E embedding, H hidden.
+    N rows, F features, K one-hot codes, E embedding dimensions, H hidden units.
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ class ConditionalMLP:
         return layers
 
     def __call__(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the output of the network for inputs and conditions, shape (N, n_out)."""
+        """Return the output of the network for inputs and one-hot condition codes, shape (N, n_out)."""
         return self.output(self.hidden_layers(x_NI, c_NK)[-1])
 
     def output(self, h_NH: torch.Tensor) -> torch.Tensor:
-        """Compute the output from the values of the last hidden layer, shape (N, n_out)."""
+        """Return the output, shape (N, n_out), given the values of the last hidden layer."""
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -123,7 +123,7 @@ class ConditionalMLP:
         return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
 
     def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
-        """Compute the gradients of all parameters, given the layers and the gradient of a loss w.r.t. the output."""
+        """Set ``gradients``, given the hidden layers and the gradient of a loss w.r.t. the output."""
         d_NH = d_output_NO
         for i in range(len(self.weights) - 1, -1, -1):
             torch.mm(d_NH.T, layers[i], out=self._d_weights[i])
@@ -144,7 +144,7 @@ class ConditionalMLP:
     def critic_backward(
         self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor, share_N1: torch.Tensor, *, weight: float
     ) -> CriticTerms:
-        """Compute the gradients of the critic's loss and return its terms; this network is the critic.
+        """Set ``gradients`` to those of the critic's loss and return the terms of this loss; ``self`` is the critic.
 
         Args:
             rows: real and fake rows of the same conditions, each of shape (N, F).
@@ -178,10 +178,10 @@ class ConditionalMLP:
         return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())
 
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the critic's input, shape (3 N, F + E), and the derivative of the loss w.r.t. its outputs.
+        """Return the critic's input, shape (3 N, F + E), and a factor for each row, shape (3 N, 1).
 
-        The input contains real rows, fake rows, and space for N intermediate rows. The derivative, shape (3 N, 1), is 1
-        for intermediate rows.
+        The input contains the real rows, the fake rows, and N empty rows for the caller. The factor is the derivative
+        of the loss w.r.t. the critic's output; it is 1 for the empty rows.
         """
         n = len(c_NK)
         if n not in self._buffers:  # allocated once for each batch size: new memory takes longer than the arithmetic
@@ -223,5 +223,5 @@ def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) ->
 
 
 def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """Return values, set to 0 where the output of a ReLU layer is 0."""
+    """Return the values, set to 0 where the output of a ReLU layer is 0."""
     return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]

@@ -28,7 +28,7 @@ class Associations:
 
     Attributes:
         numeric: Pearson correlations of the pairs i < j, shape (p (p - 1) / 2,), -1 to 1.
-        mixed: correlation ratios, shape (p, q), 0 to 1.
+        mixed: correlation ratios of numeric and categorical columns, shape (p, q), 0 to 1.
         categorical: Cramér's V of the pairs i < j, shape (q (q - 1) / 2,), 0 to 1.
     """
 
@@ -42,7 +42,8 @@ def associations(
 ) -> Associations:
     """Return the associations of all pairs of columns.
 
-    If a column is constant over the rows in which both columns have a value, the association is 0.
+    Only rows in which both columns of a pair have a value are used. If one column is constant over these rows, the
+    association is 0.
 
     Args:
         values: numeric features, shape (n, p).
@@ -62,8 +63,7 @@ def correlation_ratios(
 ) -> Floats:
     """Return the correlation ratio eta of each numeric column with each categorical column, shape (p, q).
 
-    Eta squared is the sum of squares between the categories divided by the total sum of squares, without missing
-    values.
+    Eta squared is the sum of squares between categories divided by the total sum, over values that are not missing.
     """
     (n_rows, p), q = values.shape, len(categories)
     if q == 0:

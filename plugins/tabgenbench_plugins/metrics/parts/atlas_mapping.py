@@ -1,4 +1,4 @@
-"""Prediction of the types of query cells from their nearest reference cells, or of `unknown` for distant cells."""
+"""Types of query cells, predicted from the nearest reference cells; distant cells have the type `unknown`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Mapping:
 
     Attributes:
         types: most frequent type among the nearest reference cells, shape (n_query,).
-        strangeness: mean distance of the query cell to its nearest reference cells, divided by the median of such mean
-            distances for reference cells of the predicted type, shape (n_query,). A typical cell has a value of about
-            1.
+        strangeness: mean distance of each query cell to its nearest reference cells, divided by a usual distance, shape
+            (n_query,). The usual distance is the median of the same mean distance over the reference cells of the
+            predicted type.
     """
 
     types: Labels
@@ -56,10 +56,10 @@ def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random
     """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
 
     A random fifth of the reference cells, drawn with ``rng``, serves as query cells. For each type with at least 10
-    cells, the query cells are mapped to the other reference cells, from which the type is removed. The threshold
-    maximises the sum of two shares, averaged over types: the share of the removed type's query cells that are called
-    unknown, and the share of all other query cells that are not called unknown. For the other arguments, see
-    `map_cells`.
+    cells, the query cells are mapped to the other reference cells, from which the type is removed. For each removed
+    type, two shares are added: the share of its query cells that are called unknown, and the share of all other query
+    cells that are not called unknown. The threshold maximises the mean of these sums over types. For the other
+    arguments, see `map_cells`.
 
     Raises:
         Undefined: fewer than two types have 10 cells, or no removed type is among the query cells.

@@ -1,4 +1,4 @@
-"""Success of a membership attack, computed from its scores of training rows (members) and of hold-out rows."""
+"""Success of a membership attack, which gives training rows (members) higher scores than hold-out rows."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def area(members: Floats, others: Floats) -> float:
 
 
 def true_positives(members: Floats, others: Floats) -> float:
-    """Return the largest true-positive rate of a threshold with a false-positive rate of at most 1 %.
+    """Return the largest true-positive rate at which the false-positive rate is at most 1 %.
 
     Raises:
-        Undefined: there are fewer than 100 hold-out rows or donors.
+        Undefined: there are fewer than 100 hold-out scores, one per row or donor.
     """
     from sklearn.metrics import roc_curve
 

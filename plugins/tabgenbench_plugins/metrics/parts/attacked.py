@@ -1,4 +1,4 @@
-"""Rows for privacy attacks: training rows, and equally many rows of the same conditions not used for training."""
+"""Rows for privacy attacks: training rows, and as many rows of the same conditions that no model was trained on."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Rows of one table that a privacy metric attacks, in a random order of donors.
+    """Rows of one table that a privacy metric attacks, with donors (origins of rows) in random order.
 
     Attributes:
         rows: positions of the rows in the table.
-        units: code of the donor of each row; in a table without donors, each row has a different code.
+        units: code of the donor of each row. In a table without donors, each row has a different code.
         conditions: code of the condition of each row, comparable between training and hold-out rows.
     """
 
@@ -38,7 +38,7 @@ class Group:
         return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
 
     def first(self, max_rows: int) -> Group:
-        """Return the first rows: whole donors with at most ``max_rows`` rows together, and at least one donor."""
+        """Return the rows of the first donors, at most ``max_rows`` rows; the first donor is always included."""
         ends = np.append(np.flatnonzero(np.diff(self.units) != 0) + 1, len(self.units))
         fitting = ends[ends <= max_rows]
         return self.take(slice(int(fitting[-1] if len(fitting) else ends[0])))
@@ -52,7 +52,7 @@ class Attacked:
         members: rows of ``evaluation.train``.
         others: rows of ``evaluation.test``.
         labels: label of the condition for each code in ``conditions``.
-        notes: sentences on the rows that are not used.
+        notes: sentences that state how many rows are attacked.
     """
 
     members: Group
@@ -166,7 +166,7 @@ def row_order(rows: NDArray[np.float32]) -> Rows:
 
 
 def chosen_rows(rows: NDArray[np.float32], max_rows: int, *, seed: Iterable[int]) -> Rows:
-    """Return the positions of at most ``max_rows`` random rows, which do not depend on the order of ``rows``."""
+    """Return the positions of at most ``max_rows`` random rows; the choice does not depend on the order of ``rows``."""
     order = row_order(rows)
     if len(rows) <= max_rows:
         return order

@@ -23,7 +23,7 @@ class BlockUse:
     Attributes:
         accuracy: held-out accuracy with all blocks.
         losses: for each block, loss of held-out accuracy if the whole block is permuted; at least 0.
-        chance: for each block, its share of all dimensions.
+        chance: for each block, its share of all dimensions, for comparison with `shares`.
     """
 
     accuracy: float
@@ -32,7 +32,7 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of each block in the sum of the losses of accuracy over blocks; 0 if there is no loss."""
+        """For each block, its loss of accuracy divided by the sum over blocks; 0 if no block has a loss."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 

@@ -1,4 +1,4 @@
-"""Figures of the blocks (named groups of dimensions) of embeddings: their use, and positions of cells in each block."""
+"""Figures of the blocks (named groups of dimensions) of embeddings: importance for a classifier, positions of cells."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WIDTH, _LONGEST = 8.0, 28
 
 
 def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a bar chart of all models with two or more blocks, and one figure of cells for each embedding."""
+    """Yield one `shares_figure` of all models with two or more blocks, and one `cells_figure` for each embedding."""
     rows = [row for row in artifacts.rows if SHARES in row.tables and row.tables[SHARES]["block"].nunique() > 1]
     if rows:
         yield MetricFigure(
@@ -61,7 +61,7 @@ def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Return a bar chart of the use of blocks, with one group of bars for each generator and predicted column."""
+    """Return a bar chart of the importance of each block, grouped by generator and predicted column."""
     bars = [(row.label, role, table) for row in rows for role, table in row.tables[SHARES].groupby("role", sort=False)]
     blocks = list(dict.fromkeys(name for _, _, table in bars for name in table["block"]))
     figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(bars)), layout="constrained")
@@ -85,7 +85,7 @@ def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str, Look]]) -> Figure:
-    """Return panels of cells: a column for each block, and a row for each of type, condition and batch."""
+    """Return scatter plots of cells: one column of plots per block, and rows coloured by type, condition and batch."""
     table = row.tables[PLACES]
     blocks, roles = (
         list(dict.fromkeys(table["block"])),

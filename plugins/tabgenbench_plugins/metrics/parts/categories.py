@@ -24,7 +24,7 @@ def generated_columns(table: Table) -> tuple[str, ...]:
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
     """Return integer codes from 0 for each given column; equal texts have equal codes in all columns.
 
-    Missing values that the schema does not declare share one further code.
+    Missing values (NaN) get one further code, the same in all columns.
     """
     texts = [as_categorical(column) for column in columns]
     known = pd.Index([], dtype=object)

@@ -1,4 +1,4 @@
-"""Silhouette widths of types and batches of cells, and the share of variance between batches."""
+"""Silhouette widths of biological cells, grouped by type or batch, and the share of variance between batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Codes = NDArray[np.int64]
 
 
 def type_widths(embedding: Floats, types: Codes) -> Floats:
-    """Return the silhouette width of each cell among the types, rescaled to [0, 1], shape (n_cells,)."""
+    """Return the silhouette width of each cell in its type, rescaled to [0, 1], shape (n_cells,)."""
     from sklearn.metrics import silhouette_samples
 
     widths: Floats = (silhouette_samples(embedding, types) + 1) / 2
@@ -23,7 +23,9 @@ def type_widths(embedding: Floats, types: Codes) -> Floats:
 
 
 def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
-    """Return the mean silhouette width of the types that occur in the fewest batches; types have equal weights.
+    """Return the mean silhouette width of the isolated types, which occur in the fewest batches.
+
+    Types have equal weights.
 
     Args:
         widths: the result of `type_widths`.
@@ -49,8 +51,8 @@ def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
 def bras(embedding: Floats, types: Codes, batches: Codes) -> float:
     """Return the batch-removal adapted silhouette (Rautenstrauch & Ohler 2025), averaged over types.
 
-    Unlike `asw_batch`, the score uses cosine distances. The distance to the nearest batch is replaced by the mean
-    distance to all cells of other batches.
+    Unlike `asw_batch`, the score uses cosine distances, and the mean distance to all cells of other batches instead of
+    the mean distance to the nearest other batch.
 
     Raises:
         Undefined: no type has two batches and more cells than batches.
@@ -72,7 +74,7 @@ def _mean_over_types(
 
 
 def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
-    """Return silhouette widths with cosine distances, computed without a matrix of all distances."""
+    # Sums of unit vectors replace the matrix of all distances.
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     units = embedding / np.where(lengths > 0, lengths, 1.0)
     codes = np.unique(batches, return_inverse=True)[1]

@@ -21,14 +21,14 @@ __all__ = ["Comparison", "Pair", "compared_pairs", "lacking_note", "mean_over_co
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Differences of features between the two groups of a contrast; each array has shape (n_features,).
+    """Differences of features between two groups of rows; each array has shape (n_features,).
 
     Attributes:
-        usable: mask of the features that vary over the rows of the two groups, with at least two values in each group.
-        difference: mean of the first group minus mean of the second group, of standardised values; 0 if not usable.
-        effect: effect size from -1 to 1: the point-biserial correlation of the feature with the indicator of the first
-            group, or the rank-biserial correlation; 0 if not usable.
-        p: two-sided p-value of the test; 1 if not usable.
+        usable: mask of the features that vary over the rows of the two groups and have at least two values in each.
+        difference: mean of the first group minus mean of the second, on the standardised scale; 0 if not ``usable``.
+        effect: point-biserial correlation of the feature with the indicator of the first group, or rank-biserial
+            correlation, -1 to 1; 0 if not ``usable``.
+        p: two-sided p-value of the test; 1 if not ``usable``.
     """
 
     usable: NDArray[np.bool_]
@@ -41,8 +41,8 @@ class Comparison:
 class Pair:
     """Comparison of two groups of rows (a contrast) in real test rows and in synthetic rows.
 
-    If a group has fewer than two synthetic rows, no feature of ``synthetic`` is usable. ``test_rows`` are the numbers
-    of real test rows of the two groups.
+    If a group has fewer than two synthetic rows, no feature of ``synthetic`` is usable. ``test_rows`` counts the real
+    test rows of each group.
     """
 
     contrast: Contrast
@@ -76,17 +76,17 @@ def compared_pairs(
     by_rank: bool,
     mirrored: bool = False,
 ) -> list[Pair]:
-    """Compare the two groups of each contrast with enough real test rows.
+    """Return the comparisons for each contrast (pair of groups of rows) with enough real test rows.
 
     Args:
         evaluation: the rows.
-        cells_of: function from conditions to the positions of the rows of each cell (level in a stratum, see
-            `contrasts`).
+        cells_of: returns, for a frame of conditions, the positions of the rows of each pair of a stratum and a level
+            (see `contrasts`).
         key: identifies ``cells_of`` in the cache of the results of real rows.
         min_rows: smallest number of real test rows of each group.
         by_rank: whether to use the Mann-Whitney test and rank-biserial correlations instead of Welch's test and
             point-biserial correlations.
-        mirrored: whether a stratum of two levels has two contrasts, which differ only in the sign, instead of one.
+        mirrored: whether a stratum of levels a and b has both contrasts, a - b and b - a, instead of one.
 
     Raises:
         Undefined: there is no row or no feature, or a value is not a finite number.
@@ -157,7 +157,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
-    """Return the mean over contrasts, excluding contrasts whose real rows give no result (NaN).
+    """Return the mean of ``values``, one value per contrast, without NaN (no result for the real rows).
 
     Raises:
         Undefined: no contrast has a value.
@@ -169,7 +169,7 @@ def mean_over_contrasts(values: pd.Series) -> float:
 
 
 def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
-    """Return the root mean square of synthetic values divided by that of real values, over all contrasts.
+    """Return the root mean square of all synthetic values divided by the root mean square of all real values.
 
     Args:
         real: fold changes or effect sizes of the usable features of each contrast.
@@ -185,7 +185,7 @@ def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
 
 
 def lacking_note(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """Return a note that names the contrasts with too few or constant synthetic rows, or an empty tuple."""
+    """Return a note that names contrasts whose synthetic rows are too few or all equal; empty if there are none."""
     names = [pair.contrast.name for pair in pairs if not pair.synthetic.usable.any()]
     if not names:
         return ()

@@ -1,8 +1,8 @@
 """Contrasts between two groups of rows with different conditions, such as cancer and normal samples of a tissue.
 
 A contrast compares one level (such as ``cancer``) with all other levels of the same stratum (such as the tissue
-``liver``). In this module, a *cell* is a pair of a stratum and a level. It stands for the rows with this level in this
-stratum.
+``liver``). In this module, a *cell* is a pair (stratum, level), as in a contingency table, and stands for the rows with
+this level in this stratum.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Cells: TypeAlias = dict[Cell, NDArray[np.intp]]
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two groups of rows, each a union of cells (see the module).
+    """Two groups of rows. Each group has one or more cells, that is, pairs (stratum, level).
 
     Attributes:
         name: label of the contrast, such as ``liver: cancer - normal``.
-        first: cells of the first group. Differences are the mean of the first group minus the mean of the second group.
+        first: cells of the first group, from whose mean the mean of the second group is subtracted.
         second: cells of the second group.
     """
 
@@ -40,9 +40,9 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
-    If ``status`` is None, the status is the column named ``status``, else the first column (other than the tissue) with
-    two values in the real test rows, else the last column. If ``tissue`` is None, the tissue is the column named
-    ``tissue``, else the first column other than the status.
+    If ``status`` is None, the status is the first of these columns that exists: the column named ``status``, the first
+    column (other than the tissue) with two values in the real test rows, the last column. If ``tissue`` is None, the
+    tissue is the column named ``tissue`` or, without such a column, the first column other than the status.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.
@@ -95,7 +95,7 @@ def contrasts_of(cells: Cells, *, min_rows: int, mirrored: bool = False) -> list
     Args:
         cells: positions of the real test rows by stratum and level.
         min_rows: smallest number of rows of each group.
-        mirrored: whether a stratum of two levels has two contrasts, which differ only in the sign, instead of one.
+        mirrored: whether a stratum of two levels gives two contrasts with opposite signs instead of one contrast.
     """
     found = []
     for stratum in sorted({stratum for stratum, _ in cells}):

@@ -38,7 +38,7 @@ class Outcome:
     """Scores of a model's predictions of the real test rows.
 
     Attributes:
-        scores: values by name: those of `classification_scores`, or ``r2`` for a numeric target.
+        scores: value of each score of `classification_scores`, or of ``r2`` for a numeric target.
         classes: scores of each class, as in `class_scores`; None for a numeric target.
     """
 
@@ -51,7 +51,7 @@ class Downstream:
     """The prediction tasks for one synthetic table; all metrics share the trained models and their scores.
 
     Attributes:
-        evaluation: the rows, at most ``max_rows`` test rows and synthetic rows.
+        evaluation: at most ``max_rows`` test rows and at most ``max_rows`` synthetic rows.
         train: the real training rows, at most ``max_rows``.
         tasks: the prediction tasks, one for each target.
         notes: sentences on targets that cannot be predicted, and on rows that are not used.
@@ -66,7 +66,7 @@ class Downstream:
 
     @classmethod
     def of(cls, evaluation: Evaluation, options: DownstreamOptions, context: MetricContext, metric: str) -> Downstream:
-        """Find the prediction tasks for one synthetic table.
+        """Return an object with the prediction tasks for one synthetic table.
 
         Raises:
             Unsupported: no column can be predicted.
@@ -109,7 +109,7 @@ class Downstream:
         return self._once("model", task, origin, name, train)
 
     def outcome(self, task: Task, origin: Origin, name: ModelName) -> Outcome:
-        """Return the scores of a model's predictions of the real test rows."""
+        """Return the scores of a model for the real test rows."""
         return self._once("outcome", task, origin, name, lambda: self._outcome(task, self.model(task, origin, name)))
 
     def _once(self, what: str, task: Task, origin: Origin, name: ModelName, compute: Callable[[], T]) -> T:
@@ -129,9 +129,8 @@ def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[
     """Return the mean of each score over targets and models, and a reason for each score without a value.
 
     Args:
-        specs: the scores; names of scores of numeric targets contain ``r2``.
-        models: one row for each target and model, with a column for each score. Scores of other kinds of targets are
-            NaN.
+        specs: the scores. A name with ``r2`` marks a score of numeric targets; other scores are for categories.
+        models: one row for each target and model, with a column for each score; NaN if the score does not apply.
     """
     scores = {spec.name: float(models[spec.name].mean()) for spec in specs if spec.name in models}
     undefined = {

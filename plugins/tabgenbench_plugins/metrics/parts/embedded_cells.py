@@ -1,4 +1,4 @@
-"""Embedded test cells with their type, condition and batch, for the metrics of embeddings."""
+"""Latent coordinates, labels and principal components of cells, for the metrics of embeddings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Embedded:
 
     @property
     def first(self) -> Floats:
-        """The first block, which is used to score the integration of batches."""
+        """Coordinates in the first block, shape (n_cells, n_dimensions)."""
         return next(iter(self.blocks.values()))
 
     @property
@@ -45,7 +45,7 @@ class Embedded:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Columns of each block in `whole`, the matrix of all blocks."""
+        """Columns of each block in the matrix `whole`, by name of the block."""
         ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
         return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
 
@@ -55,10 +55,10 @@ class Embedded:
 
 
 def embedded(blocks: Mapping[str, NDArray[np.float32]] | None) -> Embedded:
-    """Return an embedding in float64.
+    """Check the blocks of an embedding, and return the embedding in float64.
 
     Raises:
-        Unsupported: the model has no embedding, or the embedding has no dimension or a value that is not finite.
+        Unsupported: the model has no embedding, a block has no dimension, or a value is not finite.
     """
     if not blocks or not all(block.shape[1] for block in blocks.values()):
         raise Unsupported("needs an embedding of the cells with at least one dimension; the model has none")
@@ -81,8 +81,8 @@ def codes_of(labels: Labels) -> NDArray[np.int64]:
 def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
     """Return principal components of the log-normalised test cells, shape (n_cells, n_components).
 
-    As in scIB, genes are not standardised. The number of components is limited by the numbers of rows and features. The
-    result is cached for all models, because it depends only on real rows.
+    As in scIB, genes are not standardised. If there are fewer rows or genes than ``n_components``, the result has fewer
+    columns. The result is cached for all models, because it depends only on real rows.
     """
 
     def compute() -> Floats:

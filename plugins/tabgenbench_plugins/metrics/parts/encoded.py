@@ -1,8 +1,8 @@
-"""Rows of a table as vectors whose Euclidean distances give similar weights to numeric and categorical columns.
+"""Encodes rows as vectors whose Euclidean distances give similar weights to numeric and categorical columns.
 
 A numeric feature is encoded as one coordinate, in standard deviations of the training rows. A categorical column is
-encoded as several indicators, which are 0 or 1. The squared distance of two different categories in these indicators is
-2. The mean squared difference of two independent values of a standardised numeric feature is also 2. A missing numeric
+encoded as several indicators, which are 0 or 1. The weights are similar because the squared distance of two different
+categories is 2, like the mean squared difference of two independent values of a standardised feature. A missing numeric
 value is replaced by the median of the training rows, and an extra categorical column marks missing values.
 """
 
@@ -31,15 +31,15 @@ _WORDS: dict[Side, str] = {
 
 
 def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> NDArray[np.float32]:
-    """Return real or synthetic rows as vectors, shape (n_rows, n_coordinates); computed once for all metrics.
+    """Return real or synthetic rows as vectors, shape (n_rows, n_coordinates); the result is cached for all metrics.
 
     Coordinates are the numeric features, then the indicators of the categorical features and, with ``conditions``, of
     the conditions. A categorical column has one indicator for each category of the training and test rows, and one
-    indicator for all other categories, which are therefore not distinguished. If a table has no categorical columns,
-    its values are returned without a copy.
+    indicator for all other categories together. If a table has no categorical columns, its values are returned without
+    a copy.
 
     Raises:
-        Undefined: there is no row or no column, a value is not a finite number, or the split has no reference rows.
+        Undefined: there is no row or no column, a value is not a finite number, or the split has no rows of this side.
     """
     scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
     return evaluation.shared.once(
@@ -67,8 +67,7 @@ def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.f
 
     Args:
         table: rows on the evaluation scale.
-        categories: the known categories of each categorical column. A column has one indicator more than known
-            categories.
+        categories: the known categories of each categorical column. All other categories share one more indicator.
     """
     if not categories:
         return table.dense()

@@ -1,4 +1,4 @@
-"""Correlation of learned latents with true factors after the best one-to-one matching."""
+"""Correlation of an embedding's latents with the true factors of a simulation, after one-to-one matching."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["matched_correlation", "within_groups"]
 
 
 def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False) -> float:
-    """Return the mean correlation coefficient, 0 to 1 (Hyvärinen & Morioka, NeurIPS 2016).
+    """Return the mean correlation of factors and latents, 0 to 1 (Hyvärinen & Morioka, NeurIPS 2016).
 
     Each true factor is matched with a different latent so that the sum of absolute correlations is as large as
-    possible. The result is the mean of these correlations over factors. The correlation of a factor is 0 if no latent
-    is left for it, or if its latent is constant.
+    possible. The result is the mean of these absolute correlations over factors. The correlation of a factor is 0 if no
+    latent is left for the factor, or if the matched latent is constant.
 
     Args:
         factors: shape (n_cells, n_factors).
@@ -32,7 +32,7 @@ def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False
 
 
 def within_groups(values: Floats, groups: NDArray[np.int64]) -> Floats:
-    """Subtract from each value the mean of its group; correlations of the result are within groups.
+    """Subtract from each value the mean of its group, to compute correlations within groups.
 
     Args:
         values: shape (n_cells, n_dimensions).

@@ -1,6 +1,7 @@
 """Comparison of real and synthetic effects of features, such as fold changes, and of lists of top features.
 
-A list is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all others.
+Here, a list of features is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all
+others.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ def list_length(n_features: int, longest: int) -> int:
 
 
 def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
-    """Return the list of the first n features whose difference is not 0, in a given order of features.
+    """Return the list of the first n features in a given order, without features whose difference is 0.
 
     Args:
         difference: shape (n_features,).
         order: sort keys, each of shape (n_features,), the most important key first. Features with smaller keys come
-            first. Keys are rounded to 9 digits, so that rounding errors do not decide. Ties keep the order of the
-            features.
+            first. Keys are rounded to 9 digits, so that rounding errors do not change the order. Features with equal
+            keys keep their order.
         n: largest number of features.
     """
     chosen = np.lexsort([_rounded(key) for key in reversed(order)])

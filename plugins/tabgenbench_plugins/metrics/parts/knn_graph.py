@@ -31,7 +31,7 @@ class KnnGraph:
 
     @classmethod
     def of(cls, embedding: NDArray[np.floating], k: int) -> KnnGraph:
-        """Find the nearest neighbours.
+        """Return the graph of exact nearest neighbours.
 
         Args:
             embedding: shape (n_cells, n_dimensions).

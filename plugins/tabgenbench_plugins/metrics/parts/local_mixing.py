@@ -1,4 +1,4 @@
-"""Mixing of labels among neighbouring cells: local inverse Simpson index, kBET and graph connectivity."""
+"""Scores of how labels (such as batches) mix among neighbouring cells: LISI, kBET and graph connectivity."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ Codes = NDArray[np.int64]
 
 
 def lisi(graph: KnnGraph, codes: Codes) -> Floats:
-    """Return the local inverse Simpson index of each cell, 1 to the number of labels (Korsunsky et al. 2019).
+    """Return the local inverse Simpson index (LISI) of each cell, shape (n_cells,) (Korsunsky et al. 2019).
 
-    A neighbour at distance d has a probability proportional to exp(-b d). The factor b is chosen so that the entropy of
-    the probabilities is the logarithm of a third of the number of neighbours. Let q be the sum of the probabilities of
-    the neighbours with one label. The index is 1 / (sum over labels of q^2).
+    Each neighbour has a weight proportional to exp(-b d), where d is its distance; the weights sum to 1. The factor b
+    is chosen so that the entropy of the weights is the logarithm of a third of the number of neighbours. Let q be the
+    sum of the weights of the neighbours with one label. The index is 1 / (sum over labels of q^2), from 1 to the number
+    of labels.
 
     Args:
         graph: neighbours of each cell; the cell itself is not counted as its own neighbour.
@@ -63,10 +64,10 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
 
 
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
-    """Return the share of a label's cells in the largest component of these cells, averaged over labels.
+    """Return the mean over labels of the share of the label's cells that are in its largest component.
 
-    The score is defined in Luecken et al. 2022. As in scib-metrics, components are the strongly connected components of
-    the directed graph of nearest neighbours.
+    The score is defined in Luecken et al. 2022. As in scib-metrics, the components of a label are the strongly
+    connected components of the directed graph of nearest neighbours among its cells.
     """
     edges = graph.adjacency(np.ones((len(codes), graph.indices.shape[1] - 1)))
     shares = []
@@ -78,16 +79,16 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 
 
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
-    """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, Luecken et al. 2022).
+    """Return kBET's acceptance rate, averaged over labels (Büttner et al. 2019, Luecken et al. 2022).
 
-    Each label is scored separately. The neighbours of a cell are found among the cells with the same label, by
-    distances in a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test at level .05 finds no
-    difference between the batches of its neighbours and the batches of all cells of the label. If fewer than 75 % of
-    these cells are in large components of the graph, the rate of the label is 0. A label with one batch or fewer than
-    10 cells is excluded from the mean.
+    Each label is scored separately. If UMAP's graph of the label's cells has several components, components with fewer
+    than three times as many cells as neighbours are removed. If fewer than 75 % of the cells remain, the rate is 0. The
+    neighbours of a cell are found by distances in a diffusion map of the graph. A cell is accepted if a chi-squared
+    test at level .05 finds no difference between the batches of its neighbours and the batches of all remaining cells.
+    A label with one batch or fewer than 10 cells is excluded from the mean.
 
     Raises:
-        Undefined: no label has two batches and 10 cells.
+        Undefined: no label has at least two batches and 10 cells.
     """
     weights, rates = graph.connectivities(), []
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of rows, and Euclidean distances in blocks of limited memory."""
+"""Exact nearest neighbours of rows, and Euclidean distances in arrays of limited size."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def nearest(
 ) -> Neighbours:
     """Return the ``k`` nearest reference rows of each row; the choice between equally distant rows is arbitrary.
 
-    A fast search by scikit-learn finds a few more candidates than needed. The distances of these candidates are
-    recomputed in float64 from differences, so that the distance of equal rows is exactly 0.
+    A fast search by scikit-learn finds a few more candidates than needed. Their distances are recomputed in float64 as
+    norms of the differences of rows, so that the distance of equal rows is exactly 0.
 
     Args:
         rows: shape (n_rows, d).
@@ -70,7 +70,7 @@ def nearest(
 
 
 def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
-    """Yield slices of the rows of ``a``, and the Euclidean distances of these rows to all rows of ``b``.
+    """Yield some rows of ``a`` (as a slice) and their Euclidean distances to all rows of ``b``, until ``a`` ends.
 
     Each yielded array takes at most 32 MiB, unless one row of distances takes more. Distances are computed from matrix
     products in float64, with an error of about 1e-7 of the spread of the rows. The computed distance of equal rows may

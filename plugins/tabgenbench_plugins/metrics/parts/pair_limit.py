@@ -30,10 +30,10 @@ def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
 
 
 def attacked_within(attacked: Attacked, max_rows: int, distances_per_row: int, max_pairs: int) -> Attacked:
-    """Return the rows to attack, with a note if ``max_pairs`` allows fewer rows than ``max_rows``.
+    """Return the rows for a privacy attack, with a note if ``max_pairs`` allows fewer rows than ``max_rows``.
 
     ``max_rows`` limits the number of training rows and the number of hold-out rows. ``distances_per_row`` is the number
-    of distances for one training row plus one hold-out row.
+    of distances that a training row and a hold-out row need together.
     """
     n = rows_within(max_rows, distances_per_row, max_pairs)
     part = attacked.first(n)

@@ -62,8 +62,8 @@ class Look:
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a colour and marker for each name; the combinations are distinct for up to 64 names.
 
-    Each tissue of RNAseqDB has a fixed colour and marker. All other names are sorted and get the remaining combinations
-    in turn, so that figures with the same names use the same colours and markers.
+    Each tissue of RNAseqDB has a fixed colour and marker. All other names, in sorted order, get the remaining
+    combinations in a fixed order. Figures with the same names therefore use the same colours and markers.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)
@@ -85,7 +85,7 @@ def _look(order: int) -> Look:
 def status_looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a colour and marker for each status, in sorted order.
 
-    The colours of the first twelve statuses differ from those of all tissues.
+    The first twelve statuses get colours that no tissue has.
 
     >>> status_looks(["normal", "cancer"])
     {'cancer': Look(colour='#443311', marker='o'), 'normal': Look(colour='#33aa66', marker='^')}

@@ -30,7 +30,7 @@ def part_errors(
     standard error is the standard deviation over parts, divided by the square root of the number of parts. The error
     has only 4 degrees of freedom. The computation assumes that the variance of a score is inversely proportional to the
     number of rows, which is exact only for means of rows. The computation also assumes a large population, so the error
-    is too large if most rows are drawn. If all test rows or all synthetic rows are used, these rows are not divided.
+    is too large if most rows are drawn. Only test rows or synthetic rows of which a subset is drawn are divided.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
@@ -57,15 +57,15 @@ def _error_text(values: Sequence[float]) -> str:
 
 
 def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
-    """Return the number of test rows that a part needs if all drawn test rows need ``limit``.
+    """Return a minimum number of test rows for one part, given the minimum ``limit`` for all drawn rows.
 
-    The result is a fifth of ``limit`` (at least 2) if the test rows are divided.
+    The result is a fifth of ``limit`` (at least 2) if the test rows are divided, otherwise ``limit``.
     """
     return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 
 
 def take_rows(evaluation: Evaluation, test: Rows, synthetic: Rows) -> Evaluation:
-    """Return an evaluation with only the given rows, which has its own empty cache."""
+    """Return an evaluation with only the given rows and with an empty cache."""
     return replace(
         evaluation, test=evaluation.test.take(test), synthetic=evaluation.synthetic.take(synthetic), shared=Shared()
     )

@@ -1,4 +1,4 @@
-"""Correlations over all real test rows and over all synthetic rows, and the features that they use."""
+"""Correlations over all rows of all conditions, and the features with which correlations are computed."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> No
 
 
 def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
-    """Return notes on the categorical features, which a metric does not use, and on missing values.
+    """Return notes for a metric that uses only numeric features: on categorical features and on missing values.
 
-    ``at_gaps`` states how the metric treats missing values of numeric features.
+    ``at_gaps`` is a text that states how the metric treats missing values.
     """
     schema = evaluation.test.schema
     notes = []
@@ -96,7 +96,8 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
     """Return the columns of real and of synthetic rows, without the features that are constant in the real test rows.
 
-    Columns are centred and have Euclidean norm 1. Columns of a table with missing values are `PresentColumns`.
+    Columns are centred and have Euclidean norm 1. If a table has missing values, the result contains `PresentColumns`
+    instead, which are not scaled.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.
@@ -115,8 +116,8 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
     """Return the correlations of all pairs i < j of features over all real or all synthetic rows.
 
-    The result is computed once for all metrics. It takes 8 bytes per pair, so tables may have at most
-    `MAX_TRIANGLE_FEATURES` features. ``columns`` is the result of `pooled_units` for ``side``.
+    The result is cached for all metrics. Each pair takes 8 bytes, so tables may have at most `MAX_TRIANGLE_FEATURES`
+    features. ``columns`` is the result of `pooled_units` for ``side``.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
     return evaluation.shared.once(("correlation-triangle", side), lambda: triangle_of(columns), scope=scope)

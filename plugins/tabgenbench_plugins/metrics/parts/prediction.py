@@ -43,7 +43,7 @@ class Task:
 
     Attributes:
         numeric: positions of the numeric predictors in ``features``.
-        categories: the known categories of each categorical predictor.
+        categories: categories of each categorical predictor that occur in training or test rows.
         features: names of all numeric features.
     """
 
@@ -82,10 +82,10 @@ class Task:
 def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> tuple[list[Task], tuple[str, ...]]:
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
-    By default, the conditions and the targets of the schema are predicted. A condition is predicted from all generated
-    columns. Other conditions are not predictors, because conditions are inputs of the generator, so their dependence
-    comes from real rows and not from the generator. A generated target is predicted from all other columns, including
-    the conditions.
+    If ``targets`` is empty, the conditions and the target columns of the schema are predicted. A condition is predicted
+    from all generated columns. Other conditions are not predictors: they come from real rows, so their relation to the
+    predicted condition says nothing about the generator. A generated column is predicted from all other columns,
+    including the conditions.
 
     Raises:
         Unsupported: there is no target, or no target can be predicted.
@@ -127,7 +127,6 @@ def _task(evaluation: Evaluation, target: str) -> Task | str:
 
 
 def _obstacle(evaluation: Evaluation, task: Task) -> str:
-    """Return the reason why the target cannot be predicted in the real rows, or an empty text."""
     for words, table in (("training", evaluation.train), ("test", evaluation.test)):
         present = ~table.is_gap(task.target)
         if task.is_numeric:

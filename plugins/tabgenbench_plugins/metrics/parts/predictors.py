@@ -57,7 +57,7 @@ class Predictor:
         return found
 
     def importances(self, n_columns: int) -> Floats:
-        """Return the impurity importance of each column of a forest, shape (n_columns,); 0 for a constant model."""
+        """Return the impurity importances of columns in a random forest, shape (n_columns,); 0 for a constant model."""
         return np.zeros(n_columns) if self.model is None else np.asarray(self.model.feature_importances_)
 
 
@@ -91,7 +91,7 @@ def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p:
 
 
 def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> pd.DataFrame:
-    """Return test rows, precision, recall, F1 and contribution to the Brier score of each class (one row per class).
+    """Return a table of classes: number of test rows, precision, recall, F1 and contribution to the Brier score.
 
     A class that is never predicted has precision 0, and a class without test rows has recall 0. The Brier score is the
     sum of the contributions.

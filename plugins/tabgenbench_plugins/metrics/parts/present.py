@@ -1,8 +1,8 @@
 """Correlations of numeric features with missing values.
 
 The correlation of two features uses the rows in which both features have a value. Let X be the centred values, with 0
-for a missing value, and M the mask of values that are not missing. The matrix products M'M, X'M, (X^2)'M and X'X
-contain the sums over these rows for all pairs of features.
+for a missing value, and M the mask of values that are not missing. For all pairs of features, the matrix products M'M,
+X'M, (X^2)'M and X'X contain the number of these rows, and the sums of x, x^2 and xy over them.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class PresentColumns:
     Attributes:
         values: shape (n_rows, n_features); missing values are not used.
         present: mask of the entries of ``values`` that are not missing, same shape.
-        floor: columns with a population standard deviation up to this limit count as constant, shape (n_features,) or
-            one number.
+        floor: limit, shape (n_features,) or one number. Columns with a population standard deviation up to this limit
+            count as constant.
     """
 
     values: NDArray[np.floating]
@@ -88,7 +88,7 @@ Columns: TypeAlias = Floats | PresentColumns  # unit columns, or columns with mi
 
 
 def agreement(real: Columns, synthetic: Columns) -> float:
-    """Return gamma: the Pearson correlation, over pairs of features, of the correlations in two tables.
+    """Return gamma, the Pearson correlation between the feature-feature correlations of two tables.
 
     Raises:
         Undefined: fewer than 3 rows or features, or all correlations of a table are equal.
@@ -130,7 +130,7 @@ def check_columns(real: Columns, synthetic: Columns) -> None:
 
 
 def _outline(columns: Columns) -> Floats:
-    """Return an array for `check_shapes`: columns of zeros for constant columns, columns of ones for all others."""
+    # `check_shapes` only needs the shape of the array and to see which columns are zero (constant).
     if not isinstance(columns, PresentColumns):
         return columns
     return np.broadcast_to(columns.varies().astype(np.float64), columns.values.shape)
@@ -182,8 +182,8 @@ def present_correlations(values: NDArray[np.floating], present: Bools | None, *,
     Args:
         values: shape (n, p).
         present: mask of the entries that are not missing, shape (n, p), or None if no entry is missing.
-        floor: columns with a population standard deviation up to this limit count as constant, shape (p,) or one
-            number.
+        floor: limit, shape (p,) or one number. Columns with a population standard deviation up to this limit count as
+            constant.
     """
     p = values.shape[1]
     centre, _ = mean_and_spread(values, present)
@@ -221,7 +221,7 @@ def _tile(
 def centred_block(
     values: NDArray[np.floating], present: Bools | None, rows: slice, columns: slice, centre: Floats
 ) -> tuple[Floats, Floats]:
-    """Return centred values (0 for a missing value), and a mask (1 for a value, 0 for a missing value)."""
+    """Return the centred values of some rows and columns, with 0 for missing values, and a mask (0: missing)."""
     x = values[rows, columns] - centre[columns]
     if present is None:
         return x, np.ones_like(x)

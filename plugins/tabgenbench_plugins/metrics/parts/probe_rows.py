@@ -36,12 +36,11 @@ class ProbeRows:
 
 
 def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int) -> ProbeRows:
-    """Return embedded training cells and test cells, or two random halves of the test cells.
+    """Return cells to train and test a classifier: training and test cells, or two random halves of the test cells.
 
-    The labels are values of the column ``column`` of ``obs``. Halves are used if the training cells are not embedded,
-    or if a label of the test cells does not occur among them. For example, in a split that is grouped by donor, no
-    training cell has a donor of the test cells. At most ``max_rows`` cells are drawn at random for training, and for
-    testing.
+    The labels are values of the column ``column`` of ``obs``. Halves are used if the training cells are not embedded or
+    lack a label of the test cells. For example, in a split that is grouped by donor, no training cell has a donor of
+    the test cells. At most ``max_rows`` random cells are used for training, and at most as many for testing.
 
     Raises:
         Undefined: there are fewer than 20 test cells, or the test cells or the half for training have only one label.

@@ -14,7 +14,7 @@ __all__ = ["check_values", "collect", "undefined_result"]
 
 
 def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """Compute scores; return the value of each defined score, and the reason for each undefined score, by name."""
+    """Compute scores; return dictionaries of the values, and of the reasons for undefined scores, by name."""
     scores: dict[str, float] = {}
     undefined: dict[str, str] = {}
     for name, compute in parts.items():

@@ -1,4 +1,4 @@
-"""Codes of rows that depend only on the content of the rows."""
+"""Integer codes of rows. A code depends on the content of the row, not on its position."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ __all__ = ["row_groups"]
 
 
 def row_groups(values: NDArray[np.float32], *, seed: int) -> NDArray[np.int64]:
-    """Return one code per row, from 0, shape (n_rows,); identical rows have equal codes.
+    """Return the code of each row, an integer from 0, shape (n_rows,); identical rows have equal codes.
 
-    Codes are ranks of hashes of the content. Their order is random, depends on ``seed``, and does not depend on the
-    order of the rows.
+    A code is the rank of the hash of ``seed`` and the row's content, so the order of the codes is random.
     """
     key = str(seed).encode()[:64]
     rows = np.ascontiguousarray(values + 0.0)  # no negative zeros, which equal zeros and have other bytes

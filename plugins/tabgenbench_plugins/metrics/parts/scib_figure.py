@@ -1,4 +1,4 @@
-"""Figure of scIB: a table of embeddings and scores, with circles for single scores and bars for their means."""
+"""The figure of the scIB benchmark: a table of embeddings, with circles for scores and bars for mean scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ten scores of scIB, and three scores of the package scib-metrics with other definitions."""
+"""The ten scores of scIB, a benchmark of data integration, and three scores that the package scib-metrics changed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def score_embedding(
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Return the scores of an embedding, and the reason for each undefined score, by name.
 
-    ``batch`` and ``bio`` are the means of five scores each, and ``total`` is .6 bio + .4 batch. ``total-package`` is
-    computed with the three scores of scib-metrics in place of the original definitions.
+    ``batch`` is the mean of the scores in `BATCH`, ``bio`` is the mean of the scores in `BIO`, and ``total`` is .6
+    ``bio`` + .4 ``batch``. In ``total-package``, the definitions of scib-metrics replace three original definitions.
 
     Args:
         embedding: shape (n_cells, n_dimensions).

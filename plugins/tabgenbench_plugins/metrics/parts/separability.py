@@ -1,14 +1,14 @@
 """Separability of tissues and statuses, and mixing of real and synthetic rows, from coordinates of the rows.
 
-Tissue and status are two condition columns. Bong & Oh (JBE 28(3), 2023) judge by eye whether a UMAP figure meets three
-criteria:
+Tissue and status are the values of two condition columns. Bong & Oh (JBE 28(3), 2023) judge by eye whether a UMAP
+figure meets three criteria:
 
 1. Tissues cluster.
 2. Cancer and normal samples cluster within a tissue.
 3. Real and synthetic rows do not separate.
 
 The scores of this module measure these criteria. For criteria 1 and 2, classifiers are trained on real test rows and
-applied to synthetic rows. For criterion 3, rows without noise score low, because they do not mix with real rows.
+applied to synthetic rows. For criterion 3, nearest neighbours of real and synthetic rows are counted.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Roles:
 def score_separability(
     cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
 ) -> Result:
-    """Compute the six scores of `separability_specs` from coordinates of rows.
+    """Return the six scores that `separability_specs` describes, computed from coordinates of rows.
 
-    ``evaluation`` provides the conditions of the rows, ``prefix`` is the start of the scores' names, and ``rng`` breaks
-    ties between equal rows.
+    ``evaluation`` contains the conditions of the rows. The names of the scores start with ``prefix``. Noise from
+    ``rng`` breaks ties between equal rows.
     """
     roles = condition_roles(evaluation, options)
     counted, small = _counted(roles.real[0], options.min_tissue_rows)
@@ -100,12 +100,12 @@ def separability_errors(
     defined: Collection[str],
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with rough standard errors of three scores, or an empty tuple if ``drawn`` contains all rows.
+    """Return a note with rough standard errors of scores; the tuple is empty if ``drawn`` contains all rows.
 
-    The rows of ``drawn`` are divided into parts, as in `part_errors`; ``cloud`` contains their coordinates, which are
-    not recomputed. If the test rows are divided, a part needs only a fifth of the required numbers of rows. Silhouettes
-    and the status score get no standard error, because their values change too much if only a fifth of the rows is
-    used. ``defined`` contains the names of the scores that have a value.
+    The rows of ``drawn``, whose coordinates are in ``cloud``, are divided into five parts (see `part_errors`). If the
+    test rows are divided, the minimum numbers of rows in ``options`` are divided by five. Silhouettes and the status
+    score get no standard error, because these scores change too much if only a fifth of the rows is used. ``defined``
+    contains the names of the scores that have a value.
     """
     names = ("min_tissue_rows", "min_status_rows")
     limits = {name: smaller_limit(getattr(options, name), full, drawn) for name in names}
@@ -143,8 +143,8 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
     """Return the columns used as tissue and status.
 
-    If an option does not name a column, the column named ``tissue`` or ``status`` is used, otherwise the first unused
-    column.
+    If an option names no column, the column named ``tissue`` or ``status`` is used. If there is no such column, the
+    first column without a role is used.
     """
     tissue, status = options.tissue, options.status
     if tissue is None:
@@ -165,20 +165,21 @@ def _labels(conditions: pd.DataFrame, column: str) -> Labels:
 
 
 def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
-    """Return the labels with enough rows and the labels with too few rows, both sorted."""
     names, counts = np.unique(labels.astype(str), return_counts=True)
     large = [str(name) for name, n in zip(names, counts, strict=True) if n >= fewest]
     return large, sorted(set(map(str, names)) - set(large))
 
 
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
-    """Return the most frequent code among the nearest known rows of each row; in a tie, nearer rows decide.
+    """Return, for each row of ``asked``, the most frequent code of its nearest rows in ``known``.
+
+    If several codes are most frequent, the nearer rows decide.
 
     Args:
         known: coordinates of rows with a code, shape (n_known, d).
-        codes: code of each known row, a small integer from 0, shape (n_known,).
+        codes: code of each row of ``known``, a small integer from 0, shape (n_known,).
         asked: coordinates of the rows to classify, shape (n_asked, d).
-        n_neighbours: number of voting rows, limited by n_known.
+        n_neighbours: number of nearest rows whose codes are counted, at most n_known.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -221,7 +222,6 @@ def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: Separabilit
 
 
 def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
-    """Return the status score of each tissue; None for a tissue without enough rows of two statuses."""
     (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
     found: dict[str, float | None] = {}
     if status is None or status_synthetic is None:
@@ -251,10 +251,10 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
     """Return how well real and synthetic rows mix, from 0 to 1.
 
-    For each row, the share of its nearest neighbours that have the other origin (real or synthetic) is divided by the
-    share expected by chance. The result is the mean over real rows or the mean over synthetic rows, whichever is
-    smaller, limited to 1. Noise of 1e-6 of the spread breaks ties between equal rows, so that the result does not
-    depend on the order of rows.
+    A row is of real or synthetic origin. For each row, the share of nearest neighbours of the other origin is divided
+    by the share expected by chance. The quotient is averaged over real rows and over synthetic rows. The result is the
+    smaller mean, at most 1. Noise with a standard deviation of 1e-6 times that of the coordinates breaks ties between
+    equal rows, so that the result does not depend on the order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.

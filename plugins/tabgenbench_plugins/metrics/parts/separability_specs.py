@@ -33,10 +33,13 @@ class SeparabilityOptions(RowLimit):
 
 
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
-    """Return the specifications of the six scores, whose names start with ``prefix``.
+    """Return the specifications of the six scores of a separability metric.
 
-    ``where`` describes the coordinates, and ``blind_to`` describes the limitations of the scores. If ``ranked`` is
-    true, all scores except silhouettes rank generators.
+    Args:
+        prefix: start of the scores' names.
+        where: words that describe the coordinates of the rows, such as principal components.
+        ranked: whether boards rank generators by the scores; the two silhouettes never rank generators.
+        blind_to: errors of synthetic rows that none of the scores detects.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:

@@ -28,8 +28,8 @@ def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evalua
 
     The metric's seed determines the drawn rows, so all generators on a split are compared with the same test rows. If
     there are as many synthetic rows as test rows, the same positions are drawn in the two tables, because a synthetic
-    row has the conditions of the test row at the same position. Results of real rows are computed once and reused for
-    all synthetic tables.
+    row has the conditions of the test row at the same position. Results that depend only on real rows are computed once
+    for all synthetic tables.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:

@@ -23,7 +23,7 @@ COLUMNS = 512  # columns that are ranked together, to limit memory
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Moments of the values of each feature that are not missing; each array has shape (n_features,).
+    """Moments of the non-missing values of each feature; each array has shape (n_features,).
 
     Attributes:
         count: number of values.
@@ -91,10 +91,11 @@ def welch(first: Moments, second: Moments) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """Rank of each value among all values of its feature that are not missing.
+    """Rank of each non-missing value among all non-missing values of its feature.
 
     Attributes:
-        values: average ranks from 1, 0 for missing values, shape (n_rows, n_features).
+        values: ranks, starting at 1, and 0 for missing values, shape (n_rows, n_features). Equal values get their
+            average rank.
         present: mask of the entries of ``values`` with a rank, same shape, or None if all entries have a rank.
         ties: sum of t^3 - t over all groups of t equal values, shape (n_features,).
     """

@@ -1,4 +1,7 @@
-"""UMAP figures of one generator or of all generators, in which colours show tissue, status and origin of the rows."""
+"""UMAP figures of real and synthetic rows, for one generator or for all generators.
+
+Colours show the tissue, the status (such as cancer) or the origin (real or synthetic) of each row.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +64,6 @@ Looks = Sequence[Mapping[str, Look]]
 
 @dataclass(frozen=True)
 class _Panel:
-    """One panel, which colours rows by one property."""
-
     title: str
     labels: tuple[str, ...]
     looks: Mapping[str, Look]
@@ -85,14 +86,14 @@ class _Legend:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsPicture:
-    """Positions of the real test rows and of the synthetic rows of one generator in a UMAP.
+    """UMAP positions of real test rows and of one generator's synthetic rows.
 
     Attributes:
         label: label of the generator in figures.
-        split: number that identifies the split.
-        draw: number that identifies the synthetic table.
+        split: number of the split.
+        draw: number of the synthetic table.
         columns: names of up to two condition columns, used as the tissue and the status.
-        labels: values of all rows in each of these columns.
+        labels: for each name in ``columns``, the values of all rows.
         scores: scores on this split by name.
     """
 
@@ -133,7 +134,7 @@ def umap_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def read_picture(row: ArtifactRow) -> RowsPicture:
-    """Read the artifact ``umap`` of one generator."""
+    """Return the UMAP positions of one generator from the stored table ``umap``."""
     table = row.tables[ARTIFACT]
     known = [name.removeprefix(PREFIX) for name in table.columns if name.startswith(PREFIX)]
     wanted = [row.config.get("tissue"), row.config.get("status")]
@@ -158,7 +159,7 @@ def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
 def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
     """Draw the UMAP panels of one generator.
 
-    ``looks`` contains the colours and markers of the tissues and of the statuses.
+    ``looks`` has two mappings: from each tissue, and from each status, to its colour and marker.
     """
     panels = _panels(picture, looks)
     width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
@@ -178,8 +179,7 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
     """Draw the panels of all generators.
 
-    Each row of panels shows one generator, or two generators if there are many. With two generators, the second half of
-    the generators is on the right.
+    Up to five generators are drawn one below the other. More generators are drawn in two columns.
     """
     panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
@@ -211,10 +211,7 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 
 
 class _Page:
-    """A figure with a title, panels, legends, and a sentence below the legends.
-
-    Positions are inches from the top left. All positions are computed in advance, so that texts never overlap.
-    """
+    """A figure whose positions, in inches from the top left, are computed in advance, so that texts never overlap."""
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
         self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
@@ -242,7 +239,6 @@ class _Page:
         self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
 
     def turned_text(self, right: float, top: float, text: str, size: float) -> None:
-        """Write vertical text, from bottom to top, beside the panels."""
         options: Any = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center"}
         self.figure.text(right / _WIDTH, self._up(self._top + top), text, fontsize=size, **options)
 
@@ -260,7 +256,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return panels for the legends; each contains the colours and markers of all panels with the same title."""
+    """Return one panel per title, for the legends, with the colours and markers of all panels of this title."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):
@@ -270,7 +266,7 @@ def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
 
 
 def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> None:
-    """Draw all rows in random order, so that no group covers the others."""
+    """Draw all rows in random order, so that no colour covers the others."""
     order = list(range(len(picture.x)))
     random.Random(0).shuffle(order)  # the same order in all panels
     for marker in dict.fromkeys(look.marker for look in panel.looks.values()):
@@ -293,10 +289,11 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
 
 
 def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
-    """Write the name of each group at its densest part or at a free position nearby, large groups first.
+    """Write the name of each tissue where its points are densest, or at a free position nearby.
 
-    The name of a small group is above its points. A line connects a distant name with its group. If there is no free
-    position, only the legend names the group. ``width`` and ``height`` of the axes are in points.
+    Names of large tissues are placed first. The name of a tissue with a small area is above its points. A line connects
+    a distant name with its points. Without a free position, only the legend names the tissue. ``width`` and ``height``
+    of the axes are in points.
     """
     labels = np.array(picture.labels[0])
     extent = np.array([width, height])
@@ -334,7 +331,7 @@ def _free_place(
     taken: Sequence[tuple[float, float, float]],
     others: NDArray[np.float64],
 ) -> tuple[float, float] | None:
-    """Return the nearest position where a name covers no other name and few points of other groups."""
+    """Return the nearest position where a name covers no other name and few points of other tissues."""
     across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
     along = np.linspace(-1, 1, 33) * _FARTHEST
     moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
@@ -363,9 +360,9 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return lines of legends: a line with a legend below each panel except the first, and a line for the first panel.
+    """Return two lines of legends: first the legends of all panels except the first, then the legend of the first.
 
-    If ``middles`` is empty, or a legend does not fit below its panel, the legends of the first line are merged into one
+    In the first line, each legend is below its panel. If ``middles`` is empty or a legend does not fit, the line is one
     legend of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]

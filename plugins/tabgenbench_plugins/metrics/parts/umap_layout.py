@@ -67,7 +67,6 @@ def _umap() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress warnings of umap about expected situations."""
     with warnings.catch_warnings():
         # At import, umap warns that tensorflow is missing, which only parametric UMAP needs.
         warnings.filterwarnings("ignore", category=ImportWarning)

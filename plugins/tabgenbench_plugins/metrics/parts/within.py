@@ -32,8 +32,8 @@ class Residuals:
     A row that is the only one of its condition is excluded.
 
     Attributes:
-        values: residuals, shape (n_kept, n_features).
-        total_spread: population standard deviation of the included rows before subtraction, shape (n_features,).
+        values: residuals of the included rows, shape (n_included, n_features).
+        total_spread: population standard deviation of each feature over included rows, before subtraction of the means.
         n_conditions: number of included conditions.
         n_left_out: number of excluded rows.
     """
@@ -56,11 +56,10 @@ class PresentResiduals:
     A row that is the only one of its condition is excluded.
 
     Attributes:
-        values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
+        values: residuals of the included rows, 0 where ``present`` is false, shape (n_included, n_features).
         present: mask of the entries with a residual. An entry has a residual if its value is not missing, and another
             row of the condition also has a value of the feature.
-        total_spread: population standard deviation of all values of the included rows before subtraction, shape
-            (n_features,).
+        total_spread: population standard deviation of each feature over included rows, before subtraction of the means.
         degrees_of_freedom: number of residuals minus number of subtracted means of each feature, shape (n_features,).
         n_left_out: number of excluded rows.
     """
@@ -80,7 +79,7 @@ def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
 
 
 def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residuals:
-    """Subtract from each row the mean of its condition; a row that is the only one of its condition is excluded.
+    """Return the rows minus the means of their conditions, without rows that are the only one of their condition.
 
     Args:
         values: shape (n_rows, n_features).
@@ -98,7 +97,7 @@ def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residual
 def present_residuals(
     values: NDArray[np.float32], present: NDArray[np.bool_], conditions: pd.DataFrame
 ) -> PresentResiduals:
-    """Subtract the means of conditions as `residuals` does, but ignore missing values.
+    """Return the values minus the means of their conditions, like `residuals`, but ignore missing values.
 
     ``present`` is the mask of the entries that are not missing, shape (n_rows, n_features).
 

@@ -56,12 +56,13 @@ class TabularOptions(Options):
 
 
 class TabularGenerator(Generator):
-    """Base class of models of continuous columns, encoded by Gaussian mixtures (modes), and discrete columns.
+    """Base class of `ctgan` and `tvae`, which model continuous and discrete columns.
 
-    The first discrete column combines all condition columns. The model may generate a row with another condition than
-    the requested one, so `match_rows` assigns generated rows to requests. A requested condition without training rows
-    is replaced by the most similar training condition. The modes of a feature are fitted without missing values; a
-    missing value is encoded like the median.
+    A continuous value is encoded by a component (mode) of a Gaussian mixture, and by its position in this mode. The
+    first discrete column combines all condition columns. The model may generate rows with conditions that were not
+    requested, so `match_rows` assigns generated rows to requests. A requested condition without training rows is
+    replaced by the most similar training condition. The modes of a feature are fitted without missing values; a missing
+    value is encoded like the median.
     """
 
     scale = "own"
@@ -94,7 +95,7 @@ class TabularGenerator(Generator):
             n_rows: number of training rows.
             n_features: number of numeric columns.
             width: number of entries of an encoded row.
-            n_codes: number of values of all discrete columns, which are a part of ``width``.
+            n_codes: number of one-hot entries of all discrete columns, which ``width`` includes.
         """
 
     @abstractmethod
@@ -103,13 +104,13 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Train the model of the package `ctgan` with the options of this generator and return it."""
+        """Return an untrained model of the package `ctgan` with the options of this generator."""
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Generate a batch of encoded rows with condition ``value``, or with random conditions if it is None.
 
-        Also return the standard deviation of the noise of each scalar, shape (C,), or None without noise.
+        Also return the standard deviation of the noise of each of the C continuous values, or None without noise.
         """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -150,7 +151,7 @@ class TabularGenerator(Generator):
 
     @property
     def n_categories(self) -> tuple[int, ...]:
-        """Number of values of each discrete column in training rows: the condition, then the features."""
+        """Number of values of each discrete column in the training rows; the condition is the first column."""
         return self._discrete.n_categories
 
     def _require(self, train: Table, *, width: int, context: Context, at_least: bool = False) -> None:
@@ -162,8 +163,8 @@ class TabularGenerator(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Sample one row for each requested condition.
 
-        If too few rows of a condition are generated, rows of other conditions replace them; the result records how
-        many.
+        If the model generates too few rows of a condition, rows of other conditions fill the gap, and the result
+        records their number.
         """
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":

@@ -3,13 +3,14 @@
 The activations and losses are those of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the
 constants of the package `ctgan`: tanh for scalars, and Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy
 (TVAE) for one-hot blocks. A loop over columns would be slow because of the overhead of many small operations. Therefore
-entries are reordered so that all one-hot blocks of the same size lie together:
+entries are reordered so that all blocks of modes with the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-The part "modes, size s" contains n blocks of s entries: first the first entries of all blocks, then their second
-entries, and so on. This part is a view of shape (N, s, n), so one softmax over dimension 1 is enough for all its
-blocks. One operation is needed for each block size (at most ten) and for each discrete column.
+A continuous value is encoded by its component (mode) of a Gaussian mixture, which is a one-hot block, and by its
+position in this component (scalar). The part "modes, size s" contains n blocks of s entries: first the first entries of
+all blocks, then their second entries, and so on. The part is a view of shape (N, s, n), so one softmax over dimension 1
+is enough for all its blocks. One operation is needed for each block size (at most ten) and for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -63,8 +64,8 @@ class Blocks:
     Attributes:
         order: position in the encoded row of each rearranged entry, shape (D,), int64.
         n_scalars: C.
-        groups: blocks of modes, grouped by size, followed by each discrete column.
-        n_discrete: number of groups that are discrete columns.
+        groups: one group for each size of blocks of modes, then one group for each discrete column.
+        n_discrete: number of discrete columns.
     """
 
     order: torch.Tensor
@@ -135,7 +136,7 @@ class Blocks:
     ) -> torch.Tensor:
         """Apply tanh to scalars and Gumbel-softmax to one-hot blocks, and append the condition, shape (N, D + K).
 
-        No gradient is recorded; `activation_gradient` computes it.
+        Autograd does not record this function; call `activation_gradient` for the gradient.
 
         Args:
             logits_ND: rearranged output of the generator.
@@ -171,17 +172,16 @@ class Blocks:
     def reconstruction(
         self, output_ND: torch.Tensor, x_ND: torch.Tensor, sigma_C: torch.Tensor, factor: float
     ) -> Reconstruction:
-        """Return TVAE's reconstruction loss, mean over rows, and its gradients.
+        """Return the mean over rows of TVAE's reconstruction loss, and the gradients of this mean.
 
         The loss of a scalar is its Gaussian negative log-likelihood (x - tanh(output))² / (2 sigma²) + log sigma,
-        without the constant. The loss of a one-hot block is its cross entropy. The sum of all losses is multiplied by
-        ``factor``, 2 in the paper's code.
+        without the constant. The loss of a one-hot block is its cross entropy.
 
         Args:
             output_ND: rearranged output of the decoder.
             x_ND: rearranged encoded rows.
             sigma_C: standard deviation of each scalar.
-            factor: see above.
+            factor: weight of the loss, 2 in the paper's code.
         """
         n_rows, C = len(x_ND), self.n_scalars
         scale = factor / n_rows
@@ -206,7 +206,7 @@ class Blocks:
         return slice(self.width - sum(group.size for group in groups), self.width)
 
     def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return CTGAN's condition loss, mean over rows, and its gradient w.r.t. the discrete columns, shape (N, K).
+        """Return the mean over rows of CTGAN's condition loss, and its gradient w.r.t. the last K logits, shape (N, K).
 
         The loss of a row is the cross entropy between the requested value and the logits (without Gumbel noise) of the
         discrete column that has this value. Other discrete columns do not contribute.

@@ -1,8 +1,8 @@
 """Selection of generated rows of CTGAN and TVAE by their conditions.
 
 The condition columns are combined into one discrete column. Neither CTGAN nor TVAE can guarantee the condition of a
-generated row: in CTGAN, a condition as input only makes this condition more likely, and TVAE has no condition as input.
-Therefore rows are generated first, and rows with a requested condition are kept.
+generated row. In CTGAN, an input makes a condition only more likely; TVAE has no such input. Therefore rows are
+generated first, and rows with a requested condition are kept.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Match:
 
     Attributes:
         draws: the generated batches.
-        batch: number of the batch from which each requested row is taken, shape (n_asked,).
-        row: number of the row in this batch, shape (n_asked,).
+        batch: index of the batch from which each requested row is taken, shape (n_asked,).
+        row: index of the row in this batch, shape (n_asked,).
         matched: whether the generated row has the requested condition, shape (n_asked,).
     """
 
@@ -115,7 +115,7 @@ class _Pool:
         return [k for k, places in self.waiting.items() if len(places)]
 
     def n_free(self, value: int | None = None) -> int:
-        """Return the number of unassigned generated rows, of all or of those generated for condition ``value``."""
+        """Return the number of unassigned rows in batches for condition ``value``; None counts all batches."""
         pairs = zip(self.free, self.values, strict=True)
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
@@ -135,17 +135,17 @@ def match_rows(
 ) -> Match:
     """Generate rows until each requested row has a row of its condition, or the limit of batches is reached.
 
-    The first batches are generated with random conditions. If the model accepts a condition as input, these batches end
-    when no row of a batch can be used; then batches are generated for each condition that still lacks rows. If the
-    limit is reached, the remaining requests get unassigned rows with other conditions, if necessary from further
-    batches. If the model accepts a condition as input, these rows were generated for the requested condition;
-    otherwise, they have the most similar conditions. Every generated row is used at most once.
+    The first batches have random conditions. If the model accepts a condition as input, the first batch without a
+    usable row is the last of them; then batches are generated for each condition that still lacks rows. If the
+    limit is reached, the remaining requests get unassigned rows with other conditions. If there are too few unassigned
+    rows, further batches are generated. If the model accepts a condition as input, the rows come from batches for the
+    requested condition; otherwise, they have the most similar conditions. Every generated row is used at most once.
 
     Args:
         asked: codes of the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: maximum number of batches, in addition to n_asked / batch size. The limit applies separately to
-            batches with random conditions and to the batches of each condition.
+        max_batches: maximum number of batches in addition to the number that suffices if every row can be used. The
+            limit applies separately to batches with random conditions and to the batches of each condition.
         can_condition: whether the model accepts a condition as input of ``draw``.
         likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
     """

@@ -1,6 +1,6 @@
 """The discrete columns of a table: first the condition (all condition columns combined), then the categorical features.
 
-N rows   J discrete columns   Q categorical features, J or J - 1
+N rows   J discrete columns   Q categorical features   J = Q + 1 if there are condition columns, otherwise J = Q
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class DiscreteColumns:
     """The values of the discrete columns of the training rows.
 
     Attributes:
-        has_condition: whether the table has condition columns; if not, the condition is no discrete column.
+        has_condition: whether the table has condition columns; without them, all discrete columns are categorical
+            features.
         features: for each categorical feature, its categories that occur in training rows.
     """
 
@@ -42,7 +43,7 @@ class DiscreteColumns:
 
     @property
     def n_categories(self) -> tuple[int, ...]:
-        """Number of values of each discrete column, length J."""
+        """Number of distinct values of each of the J discrete columns."""
         condition = (len(self.conditions.labels),) if self.has_condition else ()
         return (*condition, *(len(values) for values in self.features.values()))
 
@@ -54,7 +55,7 @@ class DiscreteColumns:
         return codes
 
     def codes(self, train: Table) -> Codes:
-        """Return the codes of all discrete columns of the training rows, shape (N, J)."""
+        """Return all discrete columns of the training rows as integer codes, shape (N, J)."""
         condition = self.conditions.group[:, None][:, : int(self.has_condition)]
         return np.hstack([condition, self.feature_codes(train)])
 
@@ -67,7 +68,7 @@ class DiscreteColumns:
         return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
 
     def to_frame(self, codes_NQ: Codes) -> pd.DataFrame | None:
-        """Return the categorical features for given codes; None for a table without categorical features."""
+        """Return a frame of the categories with these codes; None if the table has no categorical feature."""
         if not self.features:
             return None
         pairs = zip(self.features.items(), codes_NQ.T, strict=True)

@@ -26,13 +26,14 @@ TOLERANCE = 1e-4  # limit on the summed squared shift of a column's centres; col
 def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
     """Cluster each column and return Σ 1, Σ z and Σ z² over the rows of each cluster, shape (C, K, 3).
 
-    Clusters have the order in which k-means++ drew their centres, as in scikit-learn; the result of the Gaussian
+    Clusters have the order in which k-means++ drew their centres, as in scikit-learn. The result of the Gaussian
     mixture depends on this order. A column with fewer distinct values than clusters has empty clusters.
 
     Args:
         z_CN: columns of variance 1 or constant.
         n_clusters: K.
-        uniform_CKT: uniform random numbers, shape (C, K, `n_trials`). The first cluster of a column uses only one.
+        uniform_CKT: uniform random numbers, shape (C, K, `n_trials`). For the first cluster, only the first of these T
+            numbers is used.
     """
     sorted_CN = np.sort(z_CN, axis=1)
     centres_CK = _seeds(sorted_CN, n_clusters, uniform_CKT)
@@ -54,7 +55,7 @@ def n_trials(n_clusters: int) -> int:
 
 
 def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
-    """Choose initial centres by k-means++, shape (C, K).
+    """Return initial centres chosen by k-means++, shape (C, K).
 
     Candidates are rows drawn with probability proportional to the squared distance to the nearest earlier centre. The
     candidate that gives the smallest sum of squared distances is chosen.

@@ -1,13 +1,13 @@
 """Positions of the columns in an encoded row.
 
-Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. A continuous value is encoded as a
-scalar, its position within a mode, followed by the one-hot code of the mode. A discrete value is encoded as a one-hot
-code:
+The encoding is that of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. The values
+of a continuous column come from a mixture of Gaussians (modes). A continuous value is encoded as a scalar, the position
+within one mode, and the one-hot code of this mode. A discrete value is encoded as a one-hot code:
 
     [scalar | modes]  [scalar | modes]  ...  [categories]  [categories]  ...
      C continuous columns, in order           discrete columns, in order
 
-    C continuous columns   B one-hot blocks: C blocks of modes, then one for each discrete column   D width
+    C continuous columns   B one-hot blocks, one for each column   D width of a row
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Layout:
 
     @cached_property
     def block_of(self) -> Positions:
-        """Number of the block of each entry in `one_hot_index`, shape (D - C,), ascending."""
+        """Index of the one-hot block of each entry in `one_hot_index`, shape (D - C,), ascending."""
         return np.repeat(np.arange(self.n_blocks, dtype=np.int64), self.block_sizes)
 
     @cached_property

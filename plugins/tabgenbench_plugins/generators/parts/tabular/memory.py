@@ -22,8 +22,8 @@ def device_bytes(device: str) -> int:
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
     """Raise `Unsupported` if training does not fit into the total memory of a device.
 
-    The free memory is not checked, because it may grow when other processes end. ``purpose`` says in the message what
-    needs the memory, such as ``for 900 rows of 15,000 columns``.
+    The free memory is not checked, because it may grow when other processes end. The message contains ``purpose``, such
+    as ``for 900 rows of 15,000 columns``.
 
     Raises:
         Unsupported: the device has less memory.

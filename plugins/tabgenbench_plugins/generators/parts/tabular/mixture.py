@@ -3,9 +3,9 @@
 The model of a column x is a Dirichlet-process mixture of K Gaussians in one dimension with the priors below, fitted by
 variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006, section 10.2; Blei & Jordan,
 "Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
-`sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants and
-stopping rule, and also initialised by k-means. Only the random numbers of the initialisation differ. Therefore the fit
-of a column may reach another optimum than in scikit-learn, but with a similar likelihood.
+`sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
+rule and initialisation by k-means. Only the random numbers of the initialisation differ. Therefore the fit of a column
+may reach another optimum than in scikit-learn, but with a similar likelihood.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
@@ -14,9 +14,9 @@ of a column may reach another optimum than in scikit-learn, but with a similar l
     N rows   C columns   K modes of a column
 
 Columns are standardised for numerical precision. Standardising does not change the result, because the priors scale
-with the column. The unnormalised log probability of a mode for a row (called score) is quadratic in x, so all scores
-are one matrix product with [1, x, x²]. With responsibilities r, the update and the lower bound need only the moments Σ
-r [1, x, x²].
+with the column. The *score* of a mode for a row is its unnormalised log probability. It is quadratic in x, so one
+matrix product with [1, x, x²] gives all scores. The update and the lower bound need only the moments Σ r [1, x, x²],
+where r is the probability of the mode given the row.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Modes:
         stds: shape (C, K), float64, in the column's own units, above 0.
         weights: expected share of each mode, shape (C, K), rows sum to 1.
         valid: whether the weight of a mode is above a threshold, shape (C, K); other modes are not used.
-        log_weights: variational expectation of the log weight of each mode, plus a correction for the uncertain
-            precision of the mode, up to a constant per column, shape (C, K).
+        log_weights: expected log weight of each mode, plus a correction for the uncertain precision of the mode, shape
+            (C, K). A constant per column is left out.
     """
 
     means: Floats
@@ -127,10 +127,10 @@ def fit_present_modes(
     weight_threshold: float = 0.005,
     seed: int,
 ) -> Modes:
-    """Fit a Gaussian mixture to the values of every column that are not missing.
+    """Fit a Gaussian mixture to the non-missing values of every column.
 
-    Columns without missing values are fitted together, other columns one by one. A column with fewer than two values
-    that are not missing is fitted to all its entries.
+    Columns without missing values are fitted together, other columns one by one. For a column with fewer than two
+    non-missing values, the mixture is fitted to all entries.
 
     Args:
         values_NC: see `fit_modes`.
@@ -155,7 +155,6 @@ def fit_present_modes(
 
 
 def _centre_and_scale(x_CN: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation (n - 1) of each column, shape (C, 1); constant columns have scale 1."""
     low_C1, high_C1 = x_CN.min(axis=1, keepdims=True), x_CN.max(axis=1, keepdims=True)
     centre_C1 = np.clip(x_CN.mean(axis=1, keepdims=True), low_C1, high_C1)  # rounding may move a constant's mean
     variance_C1 = np.square(x_CN - centre_C1).sum(axis=1, keepdims=True) / (x_CN.shape[1] - 1)
@@ -167,8 +166,9 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: number of rows in each mode plus 1. This is also the first parameter of the Beta posterior of v, the
-            relative precision of the mode's mean, and the degrees of freedom of the mode's precision.
+        count: expected number of rows in each mode, plus 1. The same number is the first parameter of the Beta
+            posterior of v, the relative precision of the mode's mean, and the degrees of freedom of the mode's
+            precision.
         rest: second parameter of the Beta posterior of v.
         mean: posterior mean of each mode's mean.
         variance: inverse of the expected precision of each mode.
@@ -219,7 +219,6 @@ class _Posterior:
 
 
 def _fit_chunk(z_CN: Floats, moments_CK3: Floats, regularisation_C1: Floats) -> _Posterior:
-    """Iterate from the moments of initial clusters until the lower bound of each column converges."""
     n_columns, n_rows = z_CN.shape
     features = np.stack([np.ones_like(z_CN), z_CN, z_CN**2], axis=1)
     priors = (features[:, 2].sum(axis=1, keepdims=True) / (n_rows - 1), regularisation_C1)
@@ -244,7 +243,6 @@ def _fit_chunk(z_CN: Floats, moments_CK3: Floats, regularisation_C1: Floats) -> 
 
 
 def _labelled_moments(z_CN: Floats, label_CN: NDArray[np.int64], n_modes: int) -> Floats:
-    """Return Σ 1, Σ z and Σ z² over the rows of each label, shape (C, K, 3)."""
     r_CKN = (label_CN[:, None, :] == np.arange(n_modes)[:, None]).astype(np.float64)
     return np.asarray(r_CKN @ np.stack([np.ones_like(z_CN), z_CN, z_CN**2], axis=2))
 

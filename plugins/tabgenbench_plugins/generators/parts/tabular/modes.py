@@ -1,9 +1,11 @@
-"""Encoding of a mixed table as scalars and one-hot codes, and decoding.
+"""Encoding of continuous and discrete columns as scalars and one-hot codes, and decoding.
 
 This is the mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019,
-section 4.2, with the constants of the package `ctgan`. To encode a value x, a valid mode is drawn with probability
-proportional to its responsibility plus 10^-6. The scalar is (x - mean) / (4 std) with mean and std of this mode,
-clipped to ±0.99. To decode, the largest entry of the one-hot block gives the mode, and the scalar is clipped to ±1.
+section 4.2, with the constants of the package `ctgan`. Modes are the components of a Gaussian mixture that is fitted to
+a column; modes of small weight are not valid. To encode a value x, a valid mode is drawn with probability proportional
+to its responsibility (probability of the mode given x) plus 10^-6. The scalar is (x - mean) / (4 std) with mean and std
+of this mode, clipped to ±0.99. To decode, the largest entry of the one-hot code gives the mode, and the scalar is
+clipped to ±1.
 
     N rows   C continuous columns   K discrete columns   M modes of a column   D width of an encoded row
 """
@@ -34,8 +36,8 @@ CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB fo
 class ModeTransformer:
     """Encodes and decodes rows.
 
-    With 10 modes, fitting and encoding each need about 5 MB besides inputs and outputs. For more than about 25,000
-    rows, fitting needs 160 N bytes and encoding 210 N bytes. Decoding needs 33 N C bytes.
+    With 10 modes and up to about 25,000 rows, fitting and encoding each need about 5 MB besides inputs and outputs. For
+    more rows, fitting needs 160 N bytes and encoding 210 N bytes. Decoding needs 33 N C bytes.
     """
 
     def __init__(self, modes: Modes, n_categories: Sequence[int] = ()) -> None:
@@ -66,10 +68,10 @@ class ModeTransformer:
 
         Args:
             values_NC: continuous columns on the scale of the model; C may be 0.
-            codes_NK: discrete columns as codes from 0; K may be 0. The codes are only checked.
+            codes_NK: discrete columns as codes from 0; K may be 0. The fit only checks their range.
             n_categories: number of values of each discrete column.
             seed: seed of the initialisation. Equal seeds give identical results.
-            present_NC: which values the modes are fitted to; None for all.
+            present_NC: mask of the values to which the modes are fitted; None for all values.
             max_modes: largest number of modes of a column.
             weight_threshold: modes with at most this weight are not used.
 
@@ -90,7 +92,7 @@ class ModeTransformer:
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
         """Encode values and codes as rows of scalars and one-hot codes, shape (N, D).
 
-        Each mode is drawn with one uniform random number; the order of these numbers is the same on every machine.
+        The mode of each value is drawn with one uniform random number, in the same order on every machine.
 
         Raises:
             DataError: the shapes do not match the fit, a value is not finite, or a code is outside its range.
@@ -122,9 +124,9 @@ class ModeTransformer:
         """Decode rows to continuous values, shape (N, C), and codes of discrete columns, shape (N, K).
 
         Args:
-            encoded_ND: encoded rows; the entries of a block may be probabilities, the largest of which is used.
+            encoded_ND: encoded rows. A one-hot code may also contain probabilities; its largest entry is used.
             sigmas_D: standard deviations of normal noise that is added to the scalars before clipping, as in the
-                package's TVAE; entries for one-hot codes are ignored.
+                package's TVAE. Entries for one-hot codes are ignored.
             generator: random generator for the noise.
 
         Raises:
@@ -150,7 +152,7 @@ class ModeTransformer:
         return values_NC, np.ascontiguousarray(chosen_NB[:, n_columns:])
 
     def _draw_modes(self, x_CN: Floats, columns: slice, uniform_CN: Floats) -> Codes:
-        """Draw a mode for each value; return the number of the mode among the valid modes."""
+        """Draw a mode for each value; return its position among the valid modes of the column."""
         modes = self.modes
         means, stds, log_weights = (a[columns, :, None] for a in (modes.means, modes.stds, modes.log_weights))
         p_CMN = (x_CN[:, None, :] - means) / stds

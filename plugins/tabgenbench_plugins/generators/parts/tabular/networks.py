@@ -1,7 +1,7 @@
 """The networks of CTGAN and TVAE.
 
-The networks are those of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5,
-as in the package `ctgan`.
+Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, describe the networks in sections 4.4 and 4.5.
+The details are those of the package `ctgan`.
 
     N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
     P packs (groups of rows that get one score from the critic)
@@ -30,7 +30,8 @@ SIGMA_RANGE = (0.01, 1.0)
 class RowGenerator(nn.Module):
     """CTGAN's generator: layers that concatenate relu(batch norm(linear)) and their input, then a linear layer.
 
-    The input has the width ``n_in`` = Z + K of noise and condition; the output has the width ``n_out`` = D.
+    The input consists of noise and condition and has the width ``n_in`` = Z + K; the output has the width ``n_out`` =
+    D.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, generator: torch.Generator) -> None:
@@ -58,7 +59,7 @@ class CriticLosses(NamedTuple):
 
     Attributes:
         wasserstein: mean score of generated rows minus mean score of real rows.
-        penalty: ``weight`` times the mean squared distance of the gradient's norm from 1.
+        penalty: ``weight`` times the mean of (|g| - 1)², where g is the gradient of the score w.r.t. the input.
     """
 
     wasserstein: torch.Tensor
@@ -68,15 +69,16 @@ class CriticLosses(NamedTuple):
 class Critic(nn.Module):
     """CTGAN's critic, which gives one score to a pack of ``pac`` rows.
 
-    ``n_in`` is D + K, the width of a row and its condition. Nearly all computation of the critic is in its first layer,
-    so explicit formulas compute the gradients of this layer. Autograd differentiates the other layers (``tail``). W and
-    b are weights and bias of the first layer:
+    ``n_in`` is D + K, the width of a row and its condition. To save matrix products, explicit formulas compute the
+    gradients of the first layer, which needs most of the time. Autograd differentiates the other layers (``tail``). W
+    and b are the weights and the bias of the first layer:
 
     - The penalty is computed at a point a x + (1 - a) x̃ between real rows x and generated rows x̃, with one a for each
-      pack. The first layer of this point is a Wx + (1 - a) Wx̃ + b, so no further matrix product is needed.
+      pack. The output of the first layer at this point is a Wx + (1 - a) Wx̃ + b, so no further matrix product is
+      needed.
     - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the output of
-      the first layer. The leaky ReLU is piecewise linear, so h does not change with W. The gradient of the penalty
-      w.r.t. g is c g, with one factor c for each pack, so the gradient w.r.t. W is the sum of c hᵀg over packs.
+      the first layer. The leaky ReLU is piecewise linear, so a small change of W does not change h. The gradient of the
+      penalty w.r.t. g is c g, with one factor c for each pack, so the gradient w.r.t. W is the sum of c hᵀg over packs.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], pac: int, generator: torch.Generator) -> None:
@@ -108,12 +110,11 @@ class Critic(nn.Module):
         """Compute the two losses, and set the gradients of the critic's parameters.
 
         Args:
-            rows: N real rows, N generated rows, and space for N more rows, which is overwritten, shape (3N, D + K).
-                Each row includes its condition. Because all rows lie in one array, one product gives the gradient
-                w.r.t. W.
+            rows: N real rows, N generated rows, and N rows that are overwritten, shape (3N, D + K). Each row includes
+                its condition. Because all rows lie in one array, one product gives the gradient w.r.t. W.
             mix_P1: a, the weight of the real rows in the point where the penalty is computed, shape (P, 1).
             masks: dropout factors of each hidden layer for real, generated and mixed packs, shape (3P, H).
-            weight: of the penalty, 10 in the paper.
+            weight: weight of the penalty, 10 in the paper.
         """
         x = self.packs(rows)
         n = len(mix_P1)
@@ -149,7 +150,7 @@ class Critic(nn.Module):
     def loss_and_input_gradient(
         self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the generator's loss, minus the mean score of generated rows, and its gradient w.r.t. these rows.
+        """Return the generator's loss (mean score of generated rows times -1), and its gradient w.r.t. these rows.
 
         The rows include their conditions, shape (N, D + K). ``masks`` are dropout factors, each of shape (N / pac, H).
         """
@@ -177,7 +178,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """TVAE's decoder of Z latents, with a learned standard deviation for each scalar."""
+    """TVAE's decoder of Z latents, with a learned standard deviation for each numeric column."""
 
     def __init__(
         self, n_latent: int, hidden: Sequence[int], *, n_out: int, n_scalars: int, generator: torch.Generator

@@ -38,7 +38,7 @@ def package_kind(name: str) -> Any:
 
 
 class _ReportsLosses:
-    """Calls ``on_epoch`` when the package assigns ``loss_values``, which it does after every epoch."""
+    """Calls ``on_epoch`` after every epoch, when the package assigns the attribute ``loss_values``."""
 
     on_epoch: OnEpoch
 
@@ -89,12 +89,12 @@ class PackageModel:
             self._model.fit(frame, [CONDITION] * (labels_N is not None) + self._features)
 
     def start_sampling(self, seed: int) -> None:
-        """Set the seed of the following samples."""
+        """Set the seed of the following calls of `draw`."""
         self._model.set_random_state(seed % 2**32)
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows with random conditions, or with one condition made more likely.
+        """Sample a batch of rows; ``value`` is the number of a condition to make more likely, or None.
 
         A row contains the values of continuous columns, then the codes of all discrete columns except the condition.
         """
@@ -109,7 +109,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed the random numbers of the GPU."""
+        """In the ``with`` block, let joblib start no processes, and seed the random numbers of the GPU."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

@@ -1,8 +1,8 @@
 """Training of CTGAN and TVAE.
 
 To save time, the CPU does not wait for the device within an epoch: random numbers are drawn on the device, and losses
-are summed there and read once per epoch. Adam's betas, the penalty weight 10, and TVAE's learning rate 10⁻³ are
-constants of the package `ctgan`.
+are summed there and read once per epoch. Adam's betas, the weight 10 of the gradient penalty, and TVAE's learning
+rate 10⁻³ are constants of the package `ctgan`.
 
     N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
 """
@@ -36,7 +36,7 @@ TVAE_LEARNING_RATE = 1e-3
 
 @dataclass(eq=False)
 class ConditionalRows:
-    """Generates rows of CTGAN for requested values of discrete columns; K may be 0."""
+    """CTGAN's generator of rows with requested values of discrete columns; there may be no discrete column."""
 
     generator: RowGenerator
     blocks: Blocks
@@ -74,9 +74,9 @@ class AdversarialTraining:
 
     Attributes:
         real: rearranged real rows, shape (n_rows, D).
-        conditions: draws values of discrete columns, and real rows with these values.
+        conditions: sampler of values of discrete columns, and of real rows with these values.
         draws: random generator on the device.
-        batch: N, a multiple of the critic's ``pac``.
+        batch: N, a multiple of ``pac``, the number of rows that the critic scores together.
     """
 
     generated: ConditionalRows
@@ -123,7 +123,7 @@ class AdversarialTraining:
 
         Args:
             values_N: the requested values of the generated rows.
-            real_values_N: the same values in another order.
+            real_values_N: the requested values of the real rows, which are the same values in another order.
             real_rows_N: positions of real rows with the values ``real_values_N``.
         """
         n, n_packs, width = self.batch, self.batch // self.critic.pac, self.generated.blocks.width
@@ -148,10 +148,10 @@ class AdversarialTraining:
     def generator_loss_and_gradients(
         self, logits_ND: torch.Tensor, fake: torch.Tensor, values_N: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        """Compute the gradients of the generator's parameters, and return its loss.
+        """Compute the gradients of the generator's loss w.r.t. its parameters, and return the loss.
 
         ``fake`` are the rows that `ConditionalRows.activate` returns for the logits and the requested values. ``masks``
-        are dropout factors of the critic, each of shape (N / pac, H).
+        are dropout factors, one array for each hidden layer of the critic.
         """
         blocks = self.generated.blocks
         loss, gradient = self.critic.loss_and_input_gradient(fake, masks)
