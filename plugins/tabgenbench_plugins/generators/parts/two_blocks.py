@@ -145,10 +145,10 @@ class TwoBlocks(nn.Module):
 
         A block enters by its latents and products of two latents, the covariates by residuals of one-hot codes. Latents
         whose prior is of the exponential family can be correlated within a condition, so they are whitened first. For
-        the invariant block, the residuals are batch codes minus their means in the condition of the cell. For the spurious
-        block, they are condition codes minus their means in the batch of the cell. Cells whose covariate is hidden from
-        the encoder are treated separately from other cells, because opposite correlations in the two groups could
-        cancel.
+        the invariant block, the residuals are batch codes minus their means in the condition of the cell. For the
+        spurious block, they are condition codes minus their means in the batch of the cell. Cells whose covariate is
+        hidden from the encoder are treated separately from other cells, because opposite correlations in the two groups
+        could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         invariant = whitened(mu_NZ[:, :cut]) if self.design.prior == "exponential" else mu_NZ[:, :cut]
