@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench.data.highly_variable import highly_variable
-from tabgenbench.data.split_config import SplitConfig
+from tabgenbench.data.split_config import SplitConfig, combination
 from tabgenbench.data.stratify import Codes, Mask, Needs, hold_out, hold_out_both_sides, nested_order
 from tabgenbench.data.table import Table, condition_labels
 from tabgenbench.errors import ConfigError, DataError, did_you_mean
@@ -154,6 +155,8 @@ def make_split(
     A and holds out B, the other trains on B and holds out A; no fold trains on or holds out C, the reference. If the
     config asks for highly variable features, they are chosen from the training rows, without validation rows.
 
+    Rows with values of ``drop_from_training`` are test rows if they are held out, and otherwise on no side.
+
     Args:
         table: the table, with unique sample ids.
         config: configuration; stratified and grouped by default.
@@ -182,6 +185,10 @@ def make_split(
         candidates, reference = ~test, np.zeros(table.n_rows, dtype=bool)
     sides = {"test": test, "training": candidates, **({"reference": reference} if config.thirds else {})}
     _check_sides(table, config, units, sides)
+    if config.drop_from_training is not None:
+        candidates &= ~_rows_with(table, config.drop_from_training, option="drop_from_training")
+        if not candidates.any():
+            raise _no_training_row(config.drop_from_training, option="drop_from_training")
     validation = _validation_rows(config, strata, units, candidates, rng=_stream(seed, VALIDATION))
     train = candidates & ~validation
     if config.train_rows is not None:
@@ -234,12 +241,14 @@ def _units(table: Table, config: SplitConfig) -> Codes:
 def _test_rows(
     table: Table, config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator
 ) -> tuple[Mask, list[int]]:
-    left_out = _left_out(table, config)
+    if config.leave_out is None:
+        left_out = np.zeros(table.n_rows, dtype=bool)
+    else:
+        left_out = _rows_with(table, config.leave_out, option="leave_out")
     rest = ~left_out
     forced = np.isin(units, units[left_out])  # the other rows of a donor with an excluded row must not train either
-    if forced.all():
-        combination = config.combination
-        raise ConfigError(f"split: option 'leave_out': {combination} leaves no training row; leave out less")
+    if config.leave_out is not None and forced.all():
+        raise _no_training_row(config.leave_out, option="leave_out")
     present, codes = np.unique(strata[rest], return_inverse=True)
     held, pooled = hold_out_both_sides(codes, units[rest], config.test_fraction, rng=rng, forced=forced[rest])
     test = left_out.copy()
@@ -259,20 +268,24 @@ def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.
     return thirds, sorted(found) if config.stratified else []
 
 
-def _left_out(table: Table, config: SplitConfig) -> Mask:
-    rows = np.full(table.n_rows, config.leave_out is not None)
-    where = "split: option 'leave_out'"
-    for column, values in (config.leave_out or {}).items():
+def _rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: str) -> Mask:
+    rows = np.ones(table.n_rows, dtype=bool)
+    where = f"split: option {option!r}"
+    for column, wanted in values.items():
         if column not in table.obs.columns:
             raise ConfigError(f"{where}: no obs column {column!r}{did_you_mean(column, table.obs.columns)}")
         found = table.obs[column].astype(str)
-        for value in values:
+        for value in wanted:
             if not (found == value).any():
                 raise ConfigError(f"{where}: no row has {column} = {value!r}{did_you_mean(value, found.unique())}")
-        rows &= found.isin(values).to_numpy()
-    if config.leave_out is not None and not rows.any():
-        raise ConfigError(f"{where}: no row has {config.combination}; name a combination that occurs")
+        rows &= found.isin(wanted).to_numpy()
+    if not rows.any():
+        raise ConfigError(f"{where}: no row has {combination(values)}; name a combination that occurs")
     return rows
+
+
+def _no_training_row(values: Mapping[str, tuple[str, ...]], *, option: str) -> ConfigError:
+    return ConfigError(f"split: option {option!r}: {combination(values)} leaves no training row; name fewer values")
 
 
 def _validation_rows(

@@ -11,9 +11,9 @@ from tabgenbench.data.schema import Schema
 from tabgenbench.errors import ConfigError
 from tabgenbench.options import Options
 
-__all__ = ["SplitConfig"]
+__all__ = ["SplitConfig", "combination"]
 
-LATER = ("thirds", "rows_per_training_row", "highly_variable")
+LATER = ("drop_from_training", "thirds", "rows_per_training_row", "highly_variable")
 """Options of later versions; an option is written only if it is used, so that earlier keys (hashes) stay valid."""
 
 
@@ -36,6 +36,11 @@ class SplitConfig(Options):
     leave_out: Mapping[str, tuple[str, ...]] | None = Field(
         None, description="values of obs columns that training must not see; several columns name their combination"
     )
+    drop_from_training: Mapping[str, tuple[str, ...]] | None = Field(
+        None,
+        description="values of obs columns that training must not see, as for leave_out; but rows with them are test "
+        "rows only if the split holds them out anyway, and the others are not used",
+    )
     thirds: bool = Field(
         False,
         description="divide the rows into thirds A, B and C: fold 0 trains on A and holds out B, fold 1 trains on B "
@@ -54,7 +59,7 @@ class SplitConfig(Options):
         "of each split",
     )
 
-    @field_validator("leave_out", mode="before")
+    @field_validator("leave_out", "drop_from_training", mode="before")
     @classmethod
     def _as_tuples(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -70,7 +75,7 @@ class SplitConfig(Options):
     @model_validator(mode="after")
     def _check_thirds(self) -> SplitConfig:
         if self.thirds:
-            for name in ("test_fraction", "train_rows", "leave_out"):
+            for name in ("test_fraction", "train_rows", "leave_out", "drop_from_training"):
                 if not self._is_default(name):
                     raise ConfigError(f"split: thirds = true determines the held-out rows; remove the option {name!r}")
         return self
@@ -117,7 +122,9 @@ class SplitConfig(Options):
         parts = [name + (default if on is None else "") for name, on in asked.items() if on is not False]
         parts = parts or ["random"]
         if self.leave_out is not None:
-            parts.append(f"leave-out {self.combination}")
+            parts.append(f"leave-out {combination(self.leave_out)}")
+        if self.drop_from_training is not None:
+            parts.append(f"training without {combination(self.drop_from_training)}")
         if self.train_rows is not None:
             parts.append(f"{self.train_rows} training rows")
         if self.thirds:
@@ -128,7 +135,7 @@ class SplitConfig(Options):
             parts.append(f"{self.highly_variable} highly variable features")
         return ", ".join(parts)
 
-    @property
-    def combination(self) -> str:
-        """The combination excluded from training, such as ``status=normal & tissue=lung``; '' without ``leave_out``."""
-        return " & ".join(f"{column}={'/'.join(values)}" for column, values in (self.leave_out or {}).items())
+
+def combination(values: Mapping[str, tuple[str, ...]]) -> str:
+    """Return values of obs columns as text, such as ``status=normal & tissue=lung``."""
+    return " & ".join(f"{column}={'/'.join(one)}" for column, one in values.items())

@@ -16,9 +16,10 @@ a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot 
 information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of z with a
 one-hot code of s, from which its mean over cells with equal b is subtracted. Here z is a posterior mean, or a product
 of two centred posterior means. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`). With
-``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), and the loss of
-score matching is added. In the last epochs, the encoder is fixed, and only decoder and priors are trained
-(`parts.last_epochs`). The squared correlations and the last epochs are additions of this project.
+``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), the loss of score
+matching is added, and z_inv is whitened before its squared correlations are computed. In the last epochs, the encoder
+is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared correlations and the last epochs
+are additions of this project.
 """
 
 from __future__ import annotations

@@ -215,17 +215,31 @@ def test_several_left_out_values_of_a_column(make_table: MakeTable) -> None:
     assert split.kind.endswith("leave-out tissue=colon/lung")
 
 
+def test_dropped_value_trains_nowhere_and_keeps_the_split_of_the_other_rows(make_table: MakeTable) -> None:
+    table = make_table(n_rows=300)
+    plain = make_split(table, SplitConfig(), seed=0)
+    split = make_split(table, SplitConfig(drop_from_training={"tissue": "lung"}), seed=0)
+    lung = set(table.obs.index[table.obs["tissue"] == "lung"])
+    assert split.test == plain.test
+    assert lung & set(split.test), "held-out donors keep their rows with the value"
+    assert set(split.train) | set(split.validation) == (set(plain.train) | set(plain.validation)) - lung
+    assert split.kind == "stratified, grouped, training without tissue=lung"
+    assert split.fingerprint != plain.fingerprint
+    assert Split.from_json(split.to_json()) == split
+
+
+@pytest.mark.parametrize("option", ["leave_out", "drop_from_training"])
 @pytest.mark.parametrize(
-    ("leave_out", "message"),
+    ("values", "message"),
     [
         ({"tisue": "lung"}, "no obs column 'tisue'; did you mean 'tissue'"),
         ({"tissue": "lungs"}, "no row has tissue = 'lungs'; did you mean 'lung'"),
         ({"tissue": ["lung", "kidney", "colon"]}, "tissue=colon/kidney/lung leaves no training row"),
     ],
 )
-def test_leave_out_that_does_not_fit(table: Table, leave_out: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        make_split(table, SplitConfig(leave_out=leave_out), seed=0)
+def test_values_to_exclude_that_do_not_fit(table: Table, option: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"option '{option}': {message}"):
+        make_split(table, SplitConfig(**{option: values}), seed=0)
 
 
 def test_leave_out_of_a_combination_that_does_not_occur() -> None:

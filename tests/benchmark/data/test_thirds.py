@@ -92,7 +92,9 @@ def test_defaults_write_what_they_always_wrote(table: Table) -> None:
     assert SplitConfig.model_validate(THIRDS.model_dump(mode="json")) == THIRDS
 
 
-@pytest.mark.parametrize("given", [{"test_fraction": 0.3}, {"train_rows": 9}, {"leave_out": {"c": "a"}}])
+@pytest.mark.parametrize(
+    "given", [{"test_fraction": 0.3}, {"train_rows": 9}, {"leave_out": {"c": "a"}}, {"drop_from_training": {"c": "a"}}]
+)
 def test_options_that_thirds_determine_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"remove the option '{next(iter(given))}'"):
         make_options(SplitConfig, {"thirds": True, **given}, where="suite")

@@ -333,7 +333,7 @@ def test_other_tables_are_declined(make_table: Callable[..., Table]) -> None:
         InVAE.supports(Schema(per_10k=True), 1, 5)
 
 
-GOLDEN = {"factorised": (0.74421, 0.065833, 345.6), "exponential": (0.73815, 0.070139, 344.03)}
+GOLDEN = {"factorised": (0.74421, 0.065833, 345.6), "exponential": (0.7347, 0.071528, 344.52)}
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -9,9 +9,10 @@ import math
 
 import torch
 
-__all__ = ["squared_correlations", "total_correlation", "with_products"]
+__all__ = ["squared_correlations", "total_correlation", "whitened", "with_products"]
 
 TINY = 1e-8
+RIDGE = 0.01  # variance that is added to each latent before whitening; priors have variances of about 1
 
 
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
@@ -57,3 +58,18 @@ def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
     centred_NZ = z_NZ - z_NZ.mean(dim=0)
     i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
     return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)
+
+
+def whitened(z_NZ: torch.Tensor) -> torch.Tensor:
+    """Return linear combinations of the centred latents that are uncorrelated, shape (N, Z).
+
+    The sum of their squared correlations with a variable is about the R² of a linear regression of this variable on all
+    latents. If latents are correlated, this R² can be large although the correlation of each single latent is small:
+    a linear combination of latents with a small variance can depend on the variable.
+    """
+    centred_NZ = z_NZ - z_NZ.mean(dim=0)
+    ridge_ZZ = RIDGE * torch.eye(z_NZ.shape[1], device=z_NZ.device, dtype=z_NZ.dtype)
+    # Without a check of errors: a covariance that is not finite gives a loss that is not finite, which fit() reports.
+    factor_ZZ = torch.linalg.cholesky_ex(centred_NZ.T @ centred_NZ / len(z_NZ) + ridge_ZZ).L
+    found_NZ: torch.Tensor = torch.linalg.solve_triangular(factor_ZZ, centred_NZ.T, upper=False).T
+    return found_NZ

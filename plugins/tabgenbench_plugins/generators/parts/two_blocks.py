@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tabgenbench import Options, SampleContext, Unsupported
-from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
+from tabgenbench_plugins.generators.parts.block_penalties import (
+    squared_correlations,
+    total_correlation,
+    whitened,
+    with_products,
+)
 from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
 from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
 from tabgenbench_plugins.generators.parts.exponential_prior import ExponentialPrior
@@ -138,14 +143,17 @@ class TwoBlocks(nn.Module):
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
         """Return the sum of squared correlations between each block and the covariates of the other block.
 
-        Latents and products of two latents are correlated with residuals of one-hot codes. For the invariant block, the
-        residuals are batch codes minus their means in the condition of the cell. For the spurious block, the residuals
-        are condition codes minus their means in the batch of the cell. Correlations are computed separately for cells
-        whose codes the encoder gets and for other cells, because opposite correlations in the two groups could cancel.
+        Latents and products of two latents are correlated with residuals of one-hot codes. Latents with a prior of the
+        exponential family can be correlated within a condition, so they are whitened first. For the invariant block,
+        the residuals are batch codes minus their means in the condition of the cell. For the spurious block, the
+        residuals are condition codes minus their means in the batch of the cell. Correlations are computed separately
+        for cells whose codes the encoder gets and for other cells, because opposite correlations in the two groups
+        could cancel.
         """
         cut, sums = self.design.latent_invariant, []
+        invariant = whitened(mu_NZ[:, :cut]) if self.design.prior == "exponential" else mu_NZ[:, :cut]
         for z, codes, kept in (
-            (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1]),
+            (invariant, cells.batch_left_NS, kept_N2[:, 1]),
             (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0]),
         ):
             z = with_products(z)

@@ -9,7 +9,12 @@ from scipy import stats
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabgenbench import SampleContext
-from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
+from tabgenbench_plugins.generators.parts.block_penalties import (
+    squared_correlations,
+    total_correlation,
+    whitened,
+    with_products,
+)
 from tabgenbench_plugins.generators.parts.block_vae import negative_log_likelihood
 from tabgenbench_plugins.generators.parts.exponential_prior import Coefficients, ExponentialPrior
 from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
@@ -139,3 +144,19 @@ def test_products_find_spreads_that_differ(draws: torch.Generator) -> None:
     )
     assert float(squared_correlations(z, group, counts)) < 0.05
     assert float(squared_correlations(found, group, counts)) > 0.1
+
+
+def test_whitened_latents_are_uncorrelated_and_reveal_a_combination_of_small_variance(draws: torch.Generator) -> None:
+    group, counts = (torch.arange(400) % 2)[:, None].double(), torch.ones(400)
+    large = 3.0 * normal(draws, 400, 1)
+    # The difference of two latents, with a standard deviation of about 0.5, is the group and noise.
+    z = torch.cat([large, large + group + 0.1 * normal(draws, 400, 1)], dim=1)
+    found = whitened(z)
+    assert torch.allclose(found.T @ found / 400, torch.eye(2, dtype=torch.float64), atol=0.1)
+    assert float(squared_correlations(z, group, counts)) < 0.1
+    assert float(squared_correlations(found, group, counts)) > 0.8
+
+
+def test_whitened_latents_of_no_variance_are_0_and_of_no_finite_value_are_not_finite() -> None:
+    assert not whitened(torch.ones(8, Z)).any()
+    assert not torch.isfinite(whitened(torch.full((8, Z), torch.nan))).any()
