@@ -128,7 +128,7 @@ def _do(task: Task, send: Send) -> None:
 
 
 def end_content(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
-    """Run the function of a task in this process; return the content of the final message."""
+    """Run the function of a task in this process; return its result, peak memory, GPU name and package versions."""
     content = _call(task, send)
     content["peak_memory"] = own_peak()
     content["gpu"], content["packages"] = _gpu_name(), imported_versions()

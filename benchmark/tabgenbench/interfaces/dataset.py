@@ -100,7 +100,7 @@ class DatasetSource(ABC):
     def identity(self) -> str:
         """Return a hash that changes whenever the table would change, without loading the table.
 
-        Only options and input files need to be hashed, because TabGenBench adds a hash of the source's code.
+        Only options and input files need to be hashed, because TabGenBench adds a hash of this class's code.
         """
         return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
 

@@ -34,7 +34,7 @@ class Lazy:
 
     @property
     def module(self) -> str:
-        """Name of the module that contains the class."""
+        """Name of the module that contains the class of the plugin."""
         return self.target.partition(":")[0]
 
     @property

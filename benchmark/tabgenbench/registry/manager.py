@@ -32,7 +32,7 @@ class Entry:
 
     @property
     def module(self) -> str:
-        """Name of the module that contains the class."""
+        """Name of the module that contains the class of the plugin."""
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:

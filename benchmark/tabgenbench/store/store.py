@@ -264,7 +264,7 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Return a record after conversion from its schema version; move other files to ``quarantine/``."""
+        """Convert a record of another schema version and return it; move a file without a record to ``quarantine/``."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None

@@ -42,7 +42,7 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the captions of its figures, and the content of each figure by the name of its files.
+    """A board with its drawn figures; a dictionary maps the name of each file to its content.
 
     Attributes:
         names: name of a figure's files without suffix, by dataset and kind (``scores``, ``losses`` or ``learning``).

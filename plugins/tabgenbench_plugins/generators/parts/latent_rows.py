@@ -1,4 +1,4 @@
-"""Complete training rows of the Gaussian copula in module `latent`: residuals and latent scores without gaps.
+"""Imputation of the hidden values of training rows, for the Gaussian copula of module `latent`.
 
 The covariance of each condition is estimated from complete rows, but latent scores and missing numbers are unknown
 (hidden). A category determines only the interval of its latent score. `impute` of module `latent` estimates the pooled

@@ -85,7 +85,7 @@ def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str, Look]]) -> Figure:
-    """Return scatter plots of cells: one column of plots per block, and rows coloured by type, condition and batch."""
+    """Return scatter plots of embedded cells: a column of plots per block of latents, a row of plots per colouring."""
     table = row.tables[PLACES]
     blocks, roles = (
         list(dict.fromkeys(table["block"])),
