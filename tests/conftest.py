@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the import of NumPy and torch: small tables need one thread
+# Numba, which UMAP uses, sets OpenMP's number of threads for the rest of the process.
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd

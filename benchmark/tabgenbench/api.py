@@ -82,23 +82,25 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     retry_failed: bool = False,
     keep_models: bool | None = None,
 ) -> Board:
-    """Train generators on shared splits of datasets, score their samples, and return the board (leaderboard).
+    """Train all generators on the same splits, score their synthetic tables, and return the board (leaderboard).
 
     Results that are already in the store are not computed again. If training or scoring of a generator fails, no error
     is raised; the board lists the failure.
 
     Args:
-        datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, a class or an instance
-            of `DatasetSource`; a list of these, or a dict that maps names to data or paths.
-        generators: a name such as ``"cvae:epochs=30"``, a class or an instance of `Generator`; or a list of these.
-        metrics: like ``generators``; by default those of ``suite``, else every registered metric.
-        suite: name or path of a suite, a file that defines a run; each other argument replaces the value in the suite.
+        datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, or a class or an
+            instance of `DatasetSource`. To use several datasets, pass a list, or a dict that maps names to data or
+            paths.
+        generators: a name such as ``"cvae:epochs=30"``, a class or an instance of `Generator`, or a list.
+        metrics: a name, a class or an instance of `Metric`, or a list; by default the metrics of ``suite``, else every
+            registered metric.
+        suite: name or path of a suite, a file that defines a run. Other arguments replace values of the suite.
         name: name under which the run is stored; by default the name of ``suite``, else ``python``.
         splits: number of splits; by default the number in ``suite``, else 3.
         seeds: number of seeds within each split; by default the number in ``suite``, else 1.
         first_seed: the first seed; by default the first seed in ``suite``, else 0.
         draws: number of synthetic tables that each trained model samples; by default the number in ``suite``, else 5.
-        split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
+        split: fields of `SplitConfig`, such as ``{"test_fraction": 0.3}``.
         conditions: columns whose values a generator gets for sampling; by default columns with a usual name such as
             ``label``. The arguments from ``conditions`` to ``per_10k`` apply only to DataFrames, AnnData objects and
             paths.
@@ -113,18 +115,18 @@ def benchmark(  # house: a parameter each and its description; the body has fort
             10,000).
         store: folder for splits, synthetic tables and results; by default a temporary folder, which is deleted when the
             returned board is deleted.
-        data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
+        data_dir: root folder of downloaded data; by default the value of the environment variable TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
         executor: engine that runs the trainings: ``local`` (processes on this machine) or another registered engine.
         workers: number of trainings that run at the same time; by default, ``local`` runs one per core (at most 8), or
-            one per slot of a GPU.
+            ``slots_per_gpu`` per GPU.
         slots_per_gpu: number of trainings that share a GPU.
         threads: threads per training; by default, ``local`` divides the cores by ``workers``. Results with another
             number of threads are not reused.
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
         memory: memory limit of a training, in GiB; by default 90 % of the memory of the machine or container.
         retry_failed: whether to repeat trainings and metrics that failed before.
-        keep_models: whether to keep trained models in the store, for `export`; by default models of at most 64 MiB.
+        keep_models: whether to keep trained models in the store; by default, models of at most 64 MiB are kept.
 
     Raises:
         TabGenBenchError: an argument is invalid, or no training has a score; the message gives the reason.
@@ -182,26 +184,26 @@ def score(
 ) -> pd.DataFrame:
     """Score synthetic rows from other programs with the metrics of TabGenBench, in the current process.
 
-    If several tables or ``out`` are given, the tables are ranked together with controls (simple generators, such as one
-    that shuffles training rows). Tables need the same features, with rows and columns in any order.
+    If ``synthetic`` contains several tables, or ``out`` is given, the synthetic tables are ranked together with
+    controls (simple generators). All tables need the same features; rows and columns may be in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: synthetic rows, which have the conditions of the rows of ``test``. To rank several tables, pass a
-            dict of tables by name, a list of paths, or a folder of files.
+        synthetic: synthetic rows with the same conditions as the rows of ``test``. To rank several tables, pass a dict
+            of tables by name, a list of paths, or a folder of files.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
             registered metric.
         log2p1: whether to take log2(x + 1) before standardisation by the training rows.
         seed: seed of the controls and of metrics that use random numbers.
-        out: folder for a board in all formats.
+        out: folder to which a board is written, in all formats.
 
     Returns:
         One row per score, with the columns ``metric``, ``score``, ``value`` (NaN if missing), ``direction``
         (``higher``, ``lower`` or ``best at 1``), ``status`` and ``reason``. For several tables or with ``out``, the
-        columns are those of `tabgenbench.Board.scores`, and ``label`` is the name of a table or a control.
+        data frame is `tabgenbench.Board.scores`; its column ``label`` names a table or a control.
 
     Raises:
         TabGenBenchError: a table or a metric cannot be used, or every metric failed; the message gives the reason.
@@ -259,13 +261,13 @@ def export(
         dataset: name or path of the dataset; may be omitted if the store has only one.
         cell: key (hash) or title of the cell, or the first characters of the key; if it is given, ``generator``,
             ``dataset``, ``split`` and ``seed`` must not be given.
-        split: split of the cell; by default the lowest.
+        split: number of the split; by default the lowest.
         seed: seed of the cell; by default the lowest.
         rows: number of new rows to sample; if the store lacks the model, the generator is trained again. By default, a
             stored synthetic table is returned.
-        draw: index of the stored synthetic table; for new rows, a seed.
+        draw: index of the stored synthetic table. If ``rows`` is given, ``draw`` is a seed instead.
         conditions: values of condition columns in all new rows, such as ``{"status": "normal"}``.
-        out: CSV, Parquet or h5ad file to write as well.
+        out: CSV, Parquet or h5ad file to which the table is also written.
         overwrite: whether an existing file is replaced.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the cell.
         executor: engine that runs the sampling, such as ``local``.
@@ -383,7 +385,6 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the reason of the first failure if no training of the run has a score."""
     found = [*run.problems, *run.skipped]
     without = {(problem.cell, problem.metric) for problem in found}
     for cell in run.plan.cells:

@@ -57,7 +57,7 @@ def duration_text(seconds: float) -> str:
 
 
 def rough_duration_text(seconds: float) -> str:
-    """Format an estimated time with fewer digits than `duration_text`, in minutes from 90 s on.
+    """Format an estimated time with fewer digits than `duration_text`; 90 s and more are given in larger units.
 
     >>> [rough_duration_text(s) for s in (0.3, 7.4, 43, 137, 9000, 400000)]
     ['1 s', '7 s', '45 s', '2 min', '2.5 h', '4.6 days']

@@ -14,7 +14,7 @@ __all__ = ["Options", "make_options", "parse_plugin_string"]
 
 
 class Options(BaseModel):
-    """Base class of the options (class ``Config``) of plugins. Objects cannot change; unknown options are errors."""
+    """Base class of plugin options (class ``Config``). Instances are immutable, and unknown options are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -135,7 +135,7 @@ class Phase(_Record):
 
 
 class Fallback(_Record):
-    """A substitute rule by which a generator sampled rows of a condition, and the number of these rows."""
+    """A rule that a generator used instead of its model for rows of a condition, and the number of these rows."""
 
     condition: str
     rows: int = Field(description="number of rows, summed over draws")
@@ -204,7 +204,7 @@ class ScoreSpec(_Record):
 
     Attributes:
         name: name of the score, such as ``gamma-within``, which no score of another metric may have.
-        direction: ``higher`` or ``lower`` if such values are better; ``one`` if the best value is 1.
+        direction: ``higher`` or ``lower`` if higher or lower values are better; ``one`` if the best value is 1.
         low: smallest possible value, or None.
         high: largest possible value, or None.
         unit: unit of the score, or empty.
@@ -214,8 +214,9 @@ class ScoreSpec(_Record):
             a question.
         floor: name of the control (a simple reference generator) whose score is a typical bad value, or empty. Boards
             rescale scores so that this value becomes 0 and the value of the ceiling becomes 1.
-        ceiling: name of the control whose score is a typical good value, or empty. If it is empty, the ceiling is 1 for
-            scores with ``direction`` higher, ``high`` 1 and ``low`` 0 or None. Other scores are not rescaled.
+        ceiling: name of the control whose score is a typical good value, or empty. If this name is empty, the ceiling
+            is 1 for scores whose best value is the maximum ``high`` 1 and whose ``low`` is 0 or None. Other scores are
+            not rescaled.
         detects: names of the planted failures (controls with a deliberate fault) that the score must detect.
         misses: names of the planted failures that the score is known not to detect.
         citation: publication of the score.

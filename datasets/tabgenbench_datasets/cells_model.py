@@ -20,9 +20,9 @@ b ~ N(0, 1.2^2); W_i ~ N(0, 0.4^2) Bernoulli(0.35); W_s ~ N(0, 0.35^2) Bernoulli
 log theta ~ N(log 4, 0.6^2); types of a donor ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
 P(treated | donor) ~ U(0.35, 0.65).
 
-With ``n_conditions = 3``, half of the treated cells get a third condition, which has its own s, and its own delta with
-another direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated
-between its values at c = 0 and c = 1.
+With ``n_conditions = 3``, half of the treated cells get a third condition. This condition has its own s and its own
+delta, with another direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is
+interpolated between its values at c = 0 and c = 1.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class Cells:
 class CellsModel:
     """The parameters of the simulation.
 
-    The letters at the end of a name state its shape: ``K`` types, ``C`` conditions, ``D`` donors, ``G`` genes, ``I``
-    invariant and ``S`` spurious latents.
+    The letters at the end of an attribute's name state the shape of the array: ``K`` types, ``C`` conditions, ``D``
+    donors, ``G`` genes, ``I`` invariant and ``S`` spurious latents.
     """
 
     config: CellsConfig
@@ -224,7 +224,6 @@ def _shift(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
-    """Draw an index from each row of probabilities, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
     chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
     chosen[chosen == probabilities.shape[1]] -= 1  # rounding
@@ -232,6 +231,5 @@ def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
 
 
 def _outer(left: Floats, right: Floats) -> Iterator[Floats]:
-    """Yield the terms (outer products) whose sum is the matrix product ``left @ right``."""
     for j in range(len(right)):
         yield left[:, j, None] * right[j]

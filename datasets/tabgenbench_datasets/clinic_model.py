@@ -75,7 +75,7 @@ class Patients:
     """Rows of the simulated table, including the values that will be missing.
 
     Attributes:
-        values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
+        values: the features, shape (n_rows, n_features), with finite values even where `missing` is true.
         categories: the categorical features, including the columns that mark missing values, one row per patient.
         missing: mask of the values that will be missing, shape (n_rows, n_features).
     """

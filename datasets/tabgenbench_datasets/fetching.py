@@ -1,6 +1,6 @@
 """Download and verification of pinned files, which are files with a known hash.
 
-The hash is the git blob SHA-1, which git computes of a file's content. A commit of a public repository therefore
+The hash is the git blob SHA-1, which git computes from the content of a file. A commit of a public repository therefore
 determines every byte of its files.
 """
 
@@ -65,7 +65,7 @@ def data_root(data_dir: Path | None) -> Path:
 
 
 def public_url(variable: str) -> str:
-    """Return the address of GitHub's raw files, or of the mirror that an environment variable names."""
+    """Return the address in an environment variable (a mirror), or else ``https://raw.githubusercontent.com``."""
     return os.environ.get(variable, PUBLIC_URL).rstrip("/")
 
 

@@ -1,8 +1,8 @@
-"""Public CSV tables that are downloaded from a fixed commit of a git repository and verified by their git hash.
+"""Public CSV tables that are downloaded from a fixed commit of a git repository and verified by a hash of the file.
 
 The file ``cards/<name>.toml`` describes a table. The file ``cards/pinned_tables.toml`` contains the commit and hash of
-each table and the roles of its columns (condition, target). Tables are stored as ``tabular/<file>.csv`` below the data
-root.
+each table and the roles of its columns (condition, target). Tables are stored as ``tabular/<file>.csv`` in the data
+folder.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class PinnedTable(DatasetSource):
 
     Args:
         config: options, which override the default roles of columns; None for the defaults.
-        data_dir: the data root, which contains the folder ``tabular``; see `data_root` for the default.
-        file: path, hash and address of the file; by default those in ``cards/pinned_tables.toml``.
+        data_dir: the data folder, which contains the folder ``tabular``; see `data_root` for the default.
+        file: path, hash and address of the file; by default from ``cards/pinned_tables.toml``.
         downloader: settings of downloads.
     """
 
@@ -64,11 +64,11 @@ class PinnedTable(DatasetSource):
         return load_card("tabgenbench_datasets", self.name)
 
     def load(self) -> Table:
-        """Return the checked table; its file is verified before it is read."""
+        """Verify the hash of the file, and return the table."""
         return self._verified().load()
 
     def identity(self) -> str:
-        """Return a hash of the dataset's name, its options and its verified content.
+        """Verify the file, and return a hash of the dataset's name, options and content.
 
         Raises:
             DataError: the file of the dataset is missing or has another hash.
@@ -80,7 +80,7 @@ class PinnedTable(DatasetSource):
         return self.downloader.fetch([self.file], self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Return a list with one status: whether the file exists and has the expected hash."""
+        """Return a list with one status, which states whether the file exists and has the expected hash."""
         return [file_status(self.file, self.root)]
 
     @cached_property

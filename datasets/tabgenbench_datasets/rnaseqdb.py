@@ -63,11 +63,11 @@ class RNAseqDB(DatasetSource):
     """RNAseqDB as normalised FPKM, with one row per sample and one feature per gene that all files contain.
 
     Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
-    barcodes. If only some of the files are on the disk, the dataset consists of these files, and the table's source
-    states their number.
+    barcodes of GTEx and TCGA. If only some of the files are on the disk, the dataset consists of these files, and
+    `Table.source` states the number of files.
 
-    With ``status = 2`` (normal or cancer), the batch variable (the source) and the status are confounded: all cancer
-    samples, and no other samples, have the source ``tcga-t``. A correction of batch effects would therefore also remove
+    With the option ``status=2`` (normal or cancer), status and source (the batch) are confounded: all cancer samples,
+    and no other samples, have the source ``tcga-t``. A correction of batch effects would therefore also remove
     biological differences.
 
     Args:

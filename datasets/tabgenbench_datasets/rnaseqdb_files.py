@@ -125,9 +125,9 @@ class ExpressionFile:
 
     Attributes:
         path: path of the file, shown in messages.
-        samples: barcodes, in the order of the columns.
-        genes: the symbols of all rows.
-        lines: the lines of the genes that `open` selected, by symbol.
+        samples: barcodes (sample ids), in the order of the columns.
+        genes: gene symbols, in the order of the rows.
+        lines: text lines of the genes that `open` selected, by symbol.
     """
 
     path: Path

@@ -1,18 +1,19 @@
 """The model of the dataset ``simulated-tissues`` and of the reference generator ``truth``.
 
-On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status s (0 normal, 1 cancer) and donor d, is
+Row r has tissue t, status s (0 normal, 1 cancer) and donor d. The expression x of gene g in row r is defined on the
+scale y = log2(x + 1):
 
     y_rg = mu_g + beta_tg + s (delta_g + eps_tg) + kappa_s b_tg sum_m a_tm W_mg z_rm + sigma_g e_rg
     z_rm = sqrt(rho) u_dm + sqrt(1 - rho) v_rm
     x_rg = 2^max(y_rg, 0) - 1
 
 Here u, v and e are independent standard normal variables. Every gene has a level ``mu`` on the scale y. A tissue shifts
-the level of a gene by ``beta``. A tumour shifts the level of a gene by ``delta`` (equal in all tissues) plus ``eps``
-(specific to the tissue). Variation within a condition has two parts: the activities ``z`` of a few gene modules, and
-independent noise of each gene. An activity is multiplied by the loading ``W`` of the gene on the module, by the
-amplitude ``a`` of the module in the tissue, and by ``b`` and ``kappa``. ``b`` is 1 if modules affect the gene in the
-tissue, else 0. ``kappa`` is 1 in normal tissue and 1.3 in cancer. The activities of two rows of one donor have the
-correlation ``rho`` = 0.5.
+the level of a gene by ``beta``. A tumour shifts the level by ``delta``, which is equal in all tissues, plus ``eps``,
+which is specific to the tissue. Variation within a condition has two parts: the activities ``z`` of a few gene modules,
+and independent noise of each gene. An activity is multiplied by four factors. ``W`` is the loading of the gene on the
+module. ``a`` is the amplitude of the module in the tissue. ``b`` is 1 if modules affect the gene in the tissue, else 0.
+``kappa`` is 1 in normal tissue and 1.3 in cancer. The activities of two rows of one donor have a correlation of 0.5
+(``rho``).
 
 Without the clipping at 0, the mean and the covariance within a condition are
 
@@ -147,7 +148,7 @@ class TissueModel:
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw the expression values x of the rows of a design, shape (n_rows, G), float32, >= 0.
 
-        The sum over modules is a loop, because the last bits of a matrix product depend on the number of threads.
+        The code sums over modules in a loop, because the last bits of a matrix product depend on the number of threads.
         """
         _, donor = np.unique(design.donor, return_inverse=True)
         n, M = len(design.donor), len(self.loadings_MG)
@@ -175,7 +176,7 @@ def gene_names(config: SimulationConfig) -> list[str]:
 
 
 def config_of(options: Any) -> SimulationConfig:
-    """Return the options of a table's source as `SimulationConfig`, or raise ``ValidationError``."""
+    """Return the options in `Table.source` as `SimulationConfig`; invalid options raise ``ValidationError``."""
     return SimulationConfig.model_validate(dict(options))
 
 

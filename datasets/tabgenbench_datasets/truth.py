@@ -42,10 +42,7 @@ class Truth(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables whose condition columns are not those of a simulation.
-
-        `fit` checks whether the table comes from a simulation.
-        """
+        """Raise `Unsupported` for tables whose condition columns are not those of a simulation."""
         if schema.conditions not in CONDITIONS:
             raise Unsupported(f"truth samples from the model of {_names()} and of no other table")
 

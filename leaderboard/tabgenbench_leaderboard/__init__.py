@@ -1,13 +1,13 @@
-"""Boards: tables, figures and pages that show the results in a store (the folder of a benchmark's results).
+"""Boards: tables, figures and pages that show the records of a store.
 
 A board is computed without the packages of generators and metrics, because the description of each score is saved with
-the score. Only figures of a metric need the metric's package. TabGenBench imports this module at every start, so the
-module imports no large package. The main objects of the package are
+the score. Only figures that a metric draws need the metric's package. TabGenBench imports this module at every start.
+The module therefore imports no large package. The main objects are
 
     report.Leaderboard      the report named "leaderboard"
-    board.aggregate         the results of a suite (benchmark) -> a `board.model.Board`
+    board.aggregate         the records of a suite -> a `board.model.Board`
     pages.headline          a board -> a summary that fits one screen of a terminal
-    calibration             tables with a known fault (planted failures) -> a record of the faults that scores detect
+    calibration             planted failures -> a record of the failures that scores detect
     publish.publish         a store -> a published board: pages, records and a manifest
     publish.verify          a published board -> the list of its errors
     files.write_board       a board -> README.md, CSV tables, board.json, index.html, figures

@@ -54,7 +54,7 @@ class CalibrationRequest:
 
     Attributes:
         dataset: the dataset.
-        metrics: the metrics; None selects the result of `default_metrics`.
+        metrics: the metrics; None means the metrics that `default_metrics` returns.
         splits: number of splits.
         engine: the engine that runs the trainings.
         store: the folder of all results.
@@ -74,8 +74,8 @@ class CalibrationSuites:
     """The suites (sets of trainings and metrics) that a calibration runs.
 
     Attributes:
-        suites: one suite with ordinary splits, and one with splits into thirds for scores of privacy; a suite without
-            metrics is left out.
+        suites: one suite with ordinary splits, and one suite with splits into thirds for privacy scores. A suite
+            without metrics is left out.
         failures: the planted failures (tables with a known fault).
     """
 
@@ -89,7 +89,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
     The result is written to the store. Results that the store already contains are not computed again.
 
     Returns:
-        The calibration and the finished runs, which lack the results of failed trainings and metrics.
+        The calibration and the finished runs, without results of failed trainings and metrics.
 
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
@@ -112,12 +112,11 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
     """Return the suites (sets of trainings and metrics) that a calibration runs.
 
-    Scores of privacy are tested on splits into thirds. Planted failures are compared with the control `unseen-third`,
-    which returns rows of the third on which no model is trained. All other scores are tested on ordinary splits, in
-    comparison with real training rows. The planted failures (tables with a known fault) of privacy are scored on both
-    kinds of splits, because scores other than privacy should not detect these failures. All other planted failures
-    consist of training rows. Every attack on privacy finds training rows, so these failures are scored on ordinary
-    splits only.
+    Privacy scores are tested on splits into thirds. In these tests, the planted failures of privacy are compared with
+    the control `unseen-third`, which returns rows of the third on which no model is trained. The other planted failures
+    are not used, because they consist of training rows, which every privacy attack finds. All other scores are tested
+    on ordinary splits, where all planted failures are compared with real training rows. These scores should not detect
+    the planted failures of privacy.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -167,7 +166,6 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
 
 
 def _planted(plugins: Plugins) -> tuple[PlantedFailure, ...]:
-    """Return the installed planted failures that some score declares to detect or to miss."""
     names: dict[str, None] = {}
     for entry in plugins.entries("metrics").values():
         try:
@@ -235,7 +233,6 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values and tests; the p-values of the tests are computed later."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -273,6 +270,5 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return the first reason why a score has no value, without its prefixes such as ``split 0, seed 0:``."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

@@ -45,7 +45,7 @@ class Extras:
             store.
         cards: the descriptions (cards) of datasets by label, for ``bib`` and ``html``.
         cells: the results of every training (cell), for ``html``; None without a store.
-        published: whether the folder of the board contains the records, to which the HTML pages then link.
+        published: whether the folder of the board contains the records. HTML pages then link to the records.
     """
 
     draws: Sequence[DrawRow] | None = None
@@ -70,11 +70,11 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Return the board in a ``board.json`` of this or an older version, with newly computed ranks and summaries.
+    """Read a board from a ``board.json`` of this or an older version, and compute ranks and summaries again.
 
     Args:
         path: path of the ``board.json``.
-        missing: how the summary over datasets treats a missing result; None for the rule that the file states.
+        missing: how the summary over datasets treats a missing result; None selects the rule in the file.
 
     Raises:
         StoreError: the file cannot be read, is not a board, or has a newer version than this program.
@@ -114,7 +114,7 @@ def render_board(
         board: the board.
         formats: formats of the files.
         artifacts: tables from which metrics draw their figures; None if no metric draws figures.
-        kept: folder whose figures are used again, for a board that was read from its ``board.json``.
+        kept: folder of figures to reuse, because ``board.json`` lacks the data of figures that metrics draw.
         extras: additional results that some formats need.
 
     Raises:
@@ -180,8 +180,8 @@ def write_board(
         board: the board.
         out: folder to write.
         formats: formats of the files.
-        artifacts: tables from which metrics draw their figures (see `collect_artifacts`).
-        kept: folder whose figures are used again, for a board that was read from its ``board.json``.
+        artifacts: see `render_board`.
+        kept: see `render_board`.
         extras: additional results that some formats need.
 
     Returns:

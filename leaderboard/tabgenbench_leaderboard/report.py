@@ -36,12 +36,16 @@ class Leaderboard(Report):
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
     def build(self, store_folder: Path, suite: str | None = None, *, figures: bool = True) -> BoardView:
-        """Build the board of a suite from a store; raise the errors that `tabgenbench.Report.build` documents.
+        """Build and return the board of a suite from the records of a store.
 
         Args:
             store_folder: folder of the store.
             suite: name of the suite; None for the most recent suite.
             figures: whether to read the loss curves and the artifacts (tables for figures) of metrics.
+
+        Raises:
+            StoreError: the store does not exist, or has no scores of the suite.
+            ConfigError: the store does not contain this suite.
         """
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
@@ -63,7 +67,7 @@ class BoardView:
         cells: results of each training (cell) of the suite.
         artifacts: tables from which metrics draw their figures.
         store_folder: folder of the store from which the board was built.
-        unreadable: sentences on files of the store that are not valid records.
+        unreadable: one sentence for each invalid record of the store.
     """
 
     board: Board
@@ -114,7 +118,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
-        """Return what some formats show in addition to the board: scores of synthetic tables, and dataset cards.
+        """Return the scores of synthetic tables and the dataset cards that the formats show in addition to the board.
 
         Args:
             formats: the formats to write.
@@ -139,7 +143,7 @@ class BoardView:
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
     def text(self, where: Sequence[str] | None = None) -> str:
-        """Return the headline as text; ``where`` has the same meaning as in `tabgenbench.Board.text`."""
+        """Return the headline as text; ``where`` contains its last lines, which say where the full board is."""
         if where is None:
             where = again(f"{self.board.suite} --store {self.store_folder}")
         return headline_text(self.board, where)

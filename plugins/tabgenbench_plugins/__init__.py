@@ -257,8 +257,8 @@ EMBEDDINGS = (
 def register_generators() -> list[Lazy]:
     """Register models, controls (simple generators for comparison) and planted failures (real rows with one fault).
 
-    `tabgenbench calibrate` tests which scores detect the failures in `PLANTED`. It does not run the failures for
-    single-cell data, which boards show as controls.
+    `tabgenbench calibrate` tests which scores detect the failures in `PLANTED`. Planted failures for single-cell data
+    are not in `PLANTED`; boards show these failures as controls.
     """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 

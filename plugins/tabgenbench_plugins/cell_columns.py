@@ -25,7 +25,7 @@ class CellOptions(Options):
 
 
 def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the names of the type column and the state column; without a second column, the state is empty.
+    """Return the names of the type column and the state column; the second name is empty if there is only one column.
 
     Raises:
         Unsupported: the dataset has no condition column.

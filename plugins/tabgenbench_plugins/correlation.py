@@ -11,8 +11,8 @@ There are three ways to compute the same sums over pairs of features i < j, all 
   ones. The terms i = j are subtracted from both sums.
 - `streamed_sums` computes ``R`` in square tiles. It is used for n >= p and more than 4,000 features, or if negative
   correlations are set to 0 first.
-- `triangle` computes the upper triangle of ``R``, and `pearson` compares two triangles. They are used for n >= p and at
-  most 4,000 features.
+- `triangle` computes the upper triangle of ``R``, and `pearson` compares two triangles. The two functions are used for
+  n >= p and at most 4,000 features.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    The Pearson correlation of the distances 1 - r, where r is a feature-feature correlation, has the same value.
+    Papers compute gamma from the distances 1 - r instead of the correlations r, which gives the same value.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

@@ -1,7 +1,7 @@
 """Mean differences between states (such as treated and untreated) of a type (such as a cell type).
 
-The generators `unchanged`, `shift-of-others` and `shift-of-nearest` use this module to predict combinations of type and
-state that the training rows lack. The metric `combination-shift` scores such predictions.
+Three control generators (`unchanged`, `shift-of-others` and `shift-of-nearest`) use this module to predict combinations
+of type and state that are not in the training rows. The metric `combination-shift` scores such predictions.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class StateShifts:
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the state other than ``state`` in which a type has most rows; None if there is none."""
+        """Return the state in which a type has most rows, apart from ``state``; None if there is no other state."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
@@ -74,7 +74,7 @@ class StateShifts:
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return type, state and row positions of each combination of type and state in a table of conditions."""
+        """Return each combination of type and state in a table of conditions, with the positions of its rows."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

@@ -29,12 +29,12 @@ ENGINES = (
 
 @hookimpl
 def register_engines() -> list[Lazy]:
-    """Return local, inline and ray."""
+    """Return the engines local, inline and ray."""
     return [*ENGINES]  # the module `list` of this package hides the function
 
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add list, run, status, score, export, dataset, plugin, merge and gc."""
+    """Add the commands list, run, status, score, export, dataset, plugin, merge and gc."""
     for command in (list_plugins, run, status, score, export, dataset, plugin, merge, gc):
         cli.add_command(command)

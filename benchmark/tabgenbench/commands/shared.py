@@ -21,7 +21,7 @@ class Gibibytes(click.FloatRange):
     """Type of a command-line option: a number of GiB, written without a unit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number of GiB.
+        """Return the option's value as a number of GiB.
 
         Raises:
             click.BadParameter: the value is not a positive number; the message names the unit and gives an example.

@@ -65,7 +65,7 @@ def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
 
 
 def match_roles(roles: RolesT, columns: Collection[str], *, where: str) -> RolesT:
-    """Return a schema or card whose column names are replaced by the results of `match_column`."""
+    """Return a copy of a schema or card with each column name replaced by the result of `match_column`."""
     changes: dict[str, Any] = {}
     for field in type(roles).model_fields:
         given = getattr(roles, field)

@@ -70,9 +70,9 @@ class ConditionCodes:
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Replace conditions without training rows by the nearest conditions with training rows.
 
-    A condition is a combination of values of the condition columns. The nearest condition has the most column values in
-    common with the replaced condition. Among equally near conditions, the condition with the most training rows is
-    used. If several have equally many rows, the first in alphabetical order is used.
+    The nearest condition has the most column values in common with the replaced condition. Among equally near
+    conditions, the condition with the most training rows is used. If several of these have equally many rows, the first
+    in alphabetical order is used.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

@@ -90,7 +90,6 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return `FIRST` and `LAST` in units (such as days) since the feature's origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 

@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return the table; ``source.note`` also contains ``notes``, and sentences on unusual content of the table.
+    """Return the table with ``notes`` and sentences on its unusual content added to ``source.note``.
 
     Raises:
         DataError: every row has a different combination of conditions.
@@ -87,7 +87,7 @@ def examples(names: Iterable[object]) -> str:
 
 
 def quoted_labels(conditions: pd.DataFrame) -> pd.Series:
-    """Return `condition_labels` with quotes around values that begin or end in white space."""
+    """Return the label of each row's condition, with values quoted by `in_quotes`."""
     return condition_labels(conditions.apply(lambda column: column.astype(str).map(in_quotes)))
 
 

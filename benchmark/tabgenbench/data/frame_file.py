@@ -50,8 +50,8 @@ def read_frame(
 
     The sample ids are the column ``ids`` if it is given. Otherwise the first column contains the ids if it has no name,
     if its name is in `ID_NAMES`, if pandas wrote it as an index (``Unnamed: 0``), or if it contains text without
-    repeated values. If there is no column of ids, rows are numbered from 1. A given column name may differ
-    from the name in the file in leading or trailing blanks, if only one column matches.
+    repeated values. If there is no column of ids, rows are numbered from 1. If no column has a given name, the only
+    column whose name differs in nothing but leading or trailing blanks is used.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
@@ -99,7 +99,7 @@ def known_suffix(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Convert an exception of a library about a corrupt file, raised in the ``with`` block, to a `DataError`."""
+    """Convert exceptions that libraries raise for a corrupt file, in the ``with`` block, to `DataError`."""
     try:
         yield
     except DataError:

@@ -22,7 +22,7 @@ def medians_at_gaps(train: Table) -> dict[str, float]:
 
 
 def fill_gaps(table: Table, medians: Mapping[str, float]) -> Table:
-    """Return a table with its missing values replaced by medians; the table itself if no feature has gaps."""
+    """Return a copy of the table in which medians replace missing values; without missing values, the same table."""
     if not table.schema.numeric_gaps():
         return table
     values = np.array(table.dense())

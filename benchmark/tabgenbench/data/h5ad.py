@@ -62,9 +62,9 @@ def write_table(
     Args:
         table: the table.
         path: the file.
-        transform: map from the dataset's own scale to the table's scale; ``var`` stores the statistics of the
-            transform.
-        layers: additional arrays for the same rows and features, such as ``own`` (values on the dataset's own scale).
+        transform: transform from the scale of the dataset to the scale of the table; its means and standard deviations
+            are stored in ``var``.
+        layers: additional arrays for the same rows and features, such as ``own`` (values before the transform).
 
     Raises:
         OSError: the file cannot be written.
@@ -136,7 +136,7 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
 
 
 def _written_names(columns: Sequence[str]) -> dict[str, str]:
-    """Return replacements for column names that HDF5 cannot store, such as ``a/b`` (read as ``b`` in a group ``a``)."""
+    """Return replacements for column names that HDF5 cannot store, such as ``a/b``, which HDF5 reads as a path."""
     names: dict[str, str] = {}
     for column in columns:
         if "/" in column or column in (".", INDEX):
@@ -159,7 +159,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
 
     Args:
         path: the file.
-        layer: ``own`` to read the unchanged values on the dataset's own scale.
+        layer: ``own`` to read the values before the transform, on the dataset's own scale.
 
     Raises:
         DataError: the file has no such layer, or was not written by this program.
@@ -193,8 +193,8 @@ def read_transform(path: Path) -> Transform:
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
     """Build a table from an `anndata.AnnData`; arguments override the properties stored by `to_anndata`.
 
-    A stored table with ``per_10k`` (counts normalised by library size) keeps ``per_10k`` unless ``scale`` or ``log2p1``
-    is given.
+    If `to_anndata` stored ``per_10k`` (counts are normalised by library size), the returned table has ``per_10k``
+    unless ``scale`` or ``log2p1`` is given.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:

@@ -1,9 +1,9 @@
 """Highly variable features of a table of counts.
 
 The method is ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), with a quadratic
-regression instead of a local one. The regression predicts the log10 variance of a feature from its log10 mean. The
-counts of a feature are standardised by the predicted standard deviation and clipped at the square root of the number of
-rows. The variance of the clipped values ranks the features.
+regression instead of a local regression. The regression predicts the log10 variance of a feature from its log10 mean.
+The counts of a feature are standardised by the predicted standard deviation and clipped at the square root of the
+number of rows. The variance of the clipped values ranks the features.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Conversion of counts to log1p(counts per 10,000 counts of the row), and back.
+"""Log-normalisation of counts, and its inverse.
 
-The library size of a row is the sum of its counts, which is lost by the normalisation. Tables that generators get on
-the evaluation scale (standardised values) therefore have an additional last feature, `LIBRARY`, the logarithm of the
-library size.
+Each row of counts is scaled to the sum 10,000, then log1p is applied. The scaling loses the library size (the original
+sum). Tables that generators get on the evaluation scale therefore have an additional last feature, `LIBRARY`, the
+logarithm of the library size.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def log_libraries(counts: Matrix) -> Floats:
 
 
 def log_normalised(counts: Matrix) -> Floats:
-    """Return log1p(counts per 10,000 counts of the row) as a dense array, shape (n_rows, n_features)."""
+    """Return the log-normalised counts as a dense array, shape (n_rows, n_features)."""
     scale = PER / np.exp(log_libraries(counts))
     values: Floats = np.log1p(dense_block(counts) * scale[:, None])
     return values
 
 
 def counts_of(values: NDArray[Any], log_library: NDArray[Any]) -> Any:
-    """Return the counts of log-normalised rows as a CSR matrix of whole numbers; the inverse of `log_normalised`.
+    """Return the counts of log-normalised rows, rounded to whole numbers, as a CSR matrix.
 
     Args:
-        values: log1p(counts per 10,000), shape (n_rows, n_features); negative values count as 0.
+        values: log1p(counts per 10,000), shape (n_rows, n_features); 0 replaces negative values.
         log_library: natural logarithm of the library size of each row, shape (n_rows,).
     """
     scale = np.exp(np.minimum(log_library, LARGEST)) / PER

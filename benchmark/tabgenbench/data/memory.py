@@ -1,4 +1,4 @@
-"""Conversion of DataFrames and AnnData objects to the objects that the readers of files return."""
+"""Conversion of data in memory (DataFrame or AnnData) to the form that the readers of files return."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def frame_as_read(
     text: Collection[str] = (),
     missing: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
+    """Return a copy of a frame; the copy is indexed by sample ids (text), and its column names are text.
 
-    The ids are the column ``ids`` if it is given, and the index otherwise. A `RangeIndex` contains no ids; then the
-    rules of `read_frame` apply.
+    If ``ids`` is given, the column or index of this name contains the ids. Otherwise the index contains the ids. If the
+    index is a `RangeIndex` (row numbers), the column of ids is found as in `read_frame`.
 
     Args:
         frame: one row per sample; it is not changed.
@@ -68,14 +68,14 @@ def frame_as_read(
 def adata_as_read(
     adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = (), layer: str = ""
 ) -> Any:
-    """Return a copy of an `anndata.AnnData` as `tabgenbench.data.table_file.read_h5ad` returns it.
+    """Return a copy of an `anndata.AnnData`, indexed by sample ids and without the names in ``ignore``.
 
     Args:
         adata: one row per sample; it is not changed.
         where: the table's name in error messages.
         ids: ``obs`` column of sample ids; by default the index of ``obs``.
         ignore: ``obs`` columns and features to leave out.
-        layer: layer to read; ``X`` if empty.
+        layer: layer to use as ``X`` of the copy; ``X`` if empty.
 
     Raises:
         DataError: ``adata`` is empty, or has no column or layer with a given name.

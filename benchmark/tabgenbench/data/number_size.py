@@ -17,7 +17,7 @@ FIX = "expected at most 3.4e38 in size; give the column another unit, name it as
 
 
 def too_large(column: pd.Series) -> str:
-    """Return a message about the first number of a column that is too large; an empty text if there is none.
+    """Return a message about the first too large number in a column, or '' if there is no such number.
 
     pandas reads whole numbers that do not fit into 64 bits as text. Such numbers are too large as well.
     """
@@ -43,7 +43,7 @@ def too_large(column: pd.Series) -> str:
 
 
 def too_large_in_matrix(values: Any) -> tuple[int, int] | None:
-    """Return row and column of the first too large number in a dense or sparse matrix; None if there is none."""
+    """Return the row and column of a too large number in a dense or sparse matrix, or None without such a number."""
     if values.dtype != np.float64:
         return None
     stored = values.data if sparse.issparse(values) else np.asarray(values)

@@ -17,7 +17,7 @@ Hashes = NDArray[np.uint64]
 
 
 def n_repeated_rows(table: Table) -> int:
-    """Return how many rows equal an earlier row in all features and all columns of ``obs`` except the group.
+    """Return how many rows equal an earlier row in all columns except the sample id and the group.
 
     Rows are compared by 64-bit hashes: for a million rows, the probability of a wrong count is below 1e-6. Time is
     linear in the number of stored values.
@@ -32,10 +32,7 @@ def n_repeated_rows(table: Table) -> int:
 
 
 def _hash_matrix(values: Any, factors: Hashes) -> Hashes:
-    """Return a hash per row, shape (n_rows,).
-
-    The hash is the sum over columns of the column's factor times the value's hash, modulo 2^64.
-    """
+    """Return, for each row, the sum over columns of factor times hash of the value, modulo 2^64."""
     n_rows, n_columns = values.shape
     hashes = np.zeros(n_rows, dtype=np.uint64)
     is_sparse = sparse.issparse(values)
@@ -58,7 +55,7 @@ def _bits(values: NDArray[np.float32]) -> Hashes:
 
 
 def _mixed(bits: Hashes) -> Hashes:
-    """Return a hash of each 64-bit value, in which every bit depends on all bits of the value; 0 stays 0."""
+    """Return a hash of each 64-bit value; the hash of 0 is 0."""
     bits = (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0xD1342543DE82EF95)
     return bits ^ (bits >> np.uint64(32))

@@ -15,7 +15,7 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Missing values (gaps) of a column: the rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+    """Gaps (missing values) of a column; rows with a gap have ``value`` in the ``obs`` column ``shown_by``. Immutable.
 
     A categorical companion column marks the gaps of a numeric feature; generators generate the companion column too. At
     a gap, ``X`` contains the median of the training rows as a placeholder. Gaps of a column of ``obs`` are a separate
@@ -30,7 +30,7 @@ class Gap(BaseModel):
 
 
 class DateFeature(BaseModel):
-    """A feature that holds dates or times as whole numbers of a unit since an origin. Immutable."""
+    """A feature of dates or times, stored as a whole number of units, such as days, since an origin. Immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,7 +82,7 @@ class Schema(BaseModel):
 
         Args:
             columns: the columns of ``obs``.
-            features: the names of the features; a target may be one of them.
+            features: the names of the features. A target (column to predict) may be a feature.
             where: name of the table for the message.
         """
         for name in self.obs_columns():
@@ -106,8 +106,8 @@ class Schema(BaseModel):
     def fingerprint_text(self) -> str:
         """Return the schema as JSON.
 
-        Fingerprints (hashes) of tables use this text. To keep the fingerprints of older tables, newer fields are left
-        out if they have their default value.
+        Fingerprints (hashes) of tables are computed from this text. Fields that were added in later versions are
+        omitted if they have their default value, so that fingerprints from earlier versions stay valid.
         """
         later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})

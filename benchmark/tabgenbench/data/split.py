@@ -31,12 +31,12 @@ class Split:
     """Training, validation and test rows of a table, which are the same for every generator.
 
     Attributes:
-        train: sample ids of training rows, in the order of the table. Likewise ``validation`` and ``test``.
-        config: configuration, in which ``stratified`` and ``grouped`` are true or false, never None.
-        seed: seed of all choices.
+        train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` have the same form.
+        config: configuration, in which default values are resolved: ``stratified`` and ``grouped`` are never None.
+        seed: seed of the random choices.
         dataset: fingerprint (hash) of the table.
-        pooled: labels of conditions with too few rows for both training and test. Their rows were pooled and split
-            together.
+        pooled: labels of conditions with too few rows for a training row and a test row. The rows of these conditions
+            were pooled and split together.
         reference: for a split into thirds, sample ids of the third that is neither training nor test; otherwise empty.
         features: features that the split keeps, in the order of the table; empty if the split keeps all features.
     """
@@ -151,16 +151,18 @@ def make_split(
     split lists their labels. In a grouped split, all rows of a group, such as a donor, are on one side: training,
     validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    A split into thirds, which may also be stratified and grouped, divides the rows into A, B and C. One fold trains on
-    A and holds out B, the other trains on B and holds out A; no fold trains on or holds out C, the reference. If the
-    config asks for highly variable features, they are chosen from the training rows, without validation rows.
+    A split into thirds divides the rows into A, B and C; it may also be stratified and grouped. One fold has the
+    training rows A and the test rows B. The other fold has the training rows B and the test rows A. In the two folds, C
+    contains the reference rows. If the config asks for highly variable features, they are chosen from the training
+    rows, without validation rows.
 
-    Rows with values of ``drop_from_training`` are test rows if they are held out, and otherwise on no side.
+    Rows with the values in ``drop_from_training`` are removed from the training and validation rows, but not from the
+    test rows.
 
     Args:
         table: the table, with unique sample ids.
         config: configuration; stratified and grouped by default.
-        seed: seed of all choices, at least 0.
+        seed: seed of the random choices, at least 0.
         fingerprint: the fingerprint of the table; by default it is computed.
         fold: for a split into thirds, 0 or 1: the number of the fold; for other splits, None.
 
@@ -303,9 +305,9 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return masks of ``n_rows`` random training rows, and of the same share of the validation rows.
+    """Return masks of ``n_rows`` random training rows, and of an equally large share of the validation rows.
 
-    With equal random numbers, a larger subset contains every smaller subset.
+    With the same state of ``rng``, a larger subset contains every smaller subset.
     """
     available = int(train.sum())
     if n_rows > available:

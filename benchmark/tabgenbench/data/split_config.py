@@ -91,8 +91,8 @@ class SplitConfig(Options):
     def resolve(self, schema: Schema) -> SplitConfig:
         """Return the configuration with true or false instead of None for ``stratified`` and ``grouped``.
 
-        If ``stratified`` is None, it becomes true exactly if the schema has conditions. If ``grouped`` is None, it
-        becomes true exactly if the schema has a group.
+        None becomes true for ``stratified`` if the schema has conditions, and for ``grouped`` if the schema has a
+        group; otherwise, None becomes false.
 
         Raises:
             ConfigError: ``stratified`` is true but the schema has no conditions, or ``grouped`` is true but the schema

@@ -16,10 +16,10 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Return a note on conditions without training rows or test rows, and on conditions that were split together.
+    """Return a note on conditions without training rows or test rows, and on conditions too rare for stratification.
 
-    A condition lacks training or test rows if it has too few rows, or if all its rows belong to one donor, because the
-    rows of a donor stay together. The note is empty if no condition has these problems.
+    A condition lacks training or test rows if it has too few rows, or if all its rows belong to one group, because the
+    rows of a group stay together. The note is empty if no condition has these problems.
     """
     if not table.schema.conditions:
         return ""

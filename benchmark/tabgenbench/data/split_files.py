@@ -2,11 +2,11 @@
 
 split.json        sample ids of training, validation, test and reference rows; kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
-validation.h5ad   validation rows in the same form; only if the split has some
+validation.h5ad   validation rows, stored like training rows; missing if the split has no validation rows
 test.h5ad         test rows on the evaluation scale
                   If per_10k is true in the schema, these three files contain counts, which are standardised when read.
-reference.h5ad    reference rows for privacy scores, which no model gets, in the form of training rows; exists only if
-                  the rows are split into thirds for training, test and reference
+reference.h5ad    reference rows, stored like training rows, but never given to a model; used by privacy scores. The
+                  file exists only if the rows are split into thirds for training, test and reference.
 conditions.json   conditions of the synthetic rows, in order; by default the conditions of the test rows. A training
                   process reads this file, but does not read test.h5ad before the synthetic tables are written.
 files.json        size and SHA-256 of each file, written last, to detect damage
@@ -109,7 +109,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Return whether two folders contain the same split, even if other library versions wrote other bytes."""
+    """Return whether two folders contain the same split; files with equal content may have different bytes."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -160,10 +160,10 @@ def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) 
 
 
 def read_split(folder: Path) -> Split:
-    """Return the split in a folder, which lists the sample ids of training, validation, test and reference rows.
+    """Return the split that ``split.json`` in a folder describes.
 
     Raises:
-        DataError: the file is not a split, or does not match its fingerprint.
+        DataError: ``split.json`` does not contain a split, or the split does not match its fingerprint.
     """
     return Split.from_json((folder / "split.json").read_text(encoding="utf-8"))
 
@@ -175,7 +175,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
     Args:
         folder: the split's folder.
-        scale: scale of the generator; with ``own``, the dataset's own values are returned unchanged.
+        scale: scale on which the generator works; ``own`` selects the unchanged values of the dataset.
 
     Returns:
         Training rows, validation rows or None, and the conditions of the synthetic rows, shape (n_rows, n_conditions).
@@ -190,7 +190,8 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
     """Return the same as `read_fit_tables`, but with reference rows as training rows and no validation rows.
 
-    The control `unseen-third` uses these rows to show the privacy scores of rows that no model sees.
+    The control `unseen-third` returns reference rows as synthetic rows. Its privacy scores are those of rows that no
+    model sees.
 
     Raises:
         Unsupported: the split has no reference rows.

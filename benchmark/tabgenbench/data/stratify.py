@@ -21,7 +21,7 @@ FORCED = 1e12  # cost of an empty required side of a stratum, larger than any im
 
 @dataclass(frozen=True)
 class Needs:
-    """Masks of the strata that must have a held-out row, and of those that must have a kept row, shape (n_strata,)."""
+    """For each stratum, whether it must have a held-out row and whether it must have a kept row, shape (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -32,15 +32,15 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Choose held-out rows such that every stratum has a held-out row and a kept row.
 
-    Strata for which this is impossible, such as a stratum whose rows are all from one donor, are merged into one pooled
+    If a stratum cannot have both, for example because all its rows are from one donor, it is merged into a pooled
     stratum.
 
     Args:
         strata: code of the stratum of each row, shape (n_rows,).
-        units: code of the unit (rows that stay together) of each row, shape (n_rows,).
+        units: code of the unit of each row, shape (n_rows,).
         fraction: share of the rows to hold out.
         rng: source of all randomness.
-        forced: rows that must be held out, shape (n_rows,).
+        forced: mask of the rows that must be held out, shape (n_rows,).
 
     Returns:
         A mask of the held-out rows, shape (n_rows,), and a mask of the pooled strata, shape (n_strata,).
@@ -62,11 +62,11 @@ def hold_out_both_sides(
 def hold_out(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
 ) -> Mask:
-    """Hold out a share of every stratum, and if possible the held-out and kept rows that ``needs`` requires.
+    """Choose held-out rows in every stratum; if possible, fulfil ``needs``.
 
-    Units of several rows are assigned first, in random order. A unit is held out if this brings the held-out shares of
-    its strata nearer to ``fraction`` than keeping the unit. Units of one row are assigned last, in random order: they
-    are held out until every stratum has its target number of held-out rows.
+    Units of several rows are assigned first, in random order. A unit is held out if the held-out shares of its strata
+    then come nearer to ``fraction``. Units of one row are assigned last, in random order. In every stratum, such units
+    are held out until the target number of held-out rows is reached.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).
@@ -87,7 +87,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
     """Return an order of the rows in which every prefix is a stratified sample.
 
     The order begins with one row of each stratum, the largest stratum first. The other rows follow by Webster's divisor
-    method, so in every prefix the number of rows of a stratum is within about one row of its proportional share.
+    method: in every prefix, the number of rows of each stratum differs from a proportional share by at most about 1.
 
     Returns:
         Row positions, shape (n_rows,).
@@ -105,10 +105,7 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Return codes in which the pooled strata are one stratum, and the `Needs` of the new strata.
-
-    The pooled stratum needs held-out and kept rows only if there is no other stratum.
-    """
+    """Merge the pooled strata; return the new stratum code of each row, and the `Needs` of the new strata."""
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
         return strata, Needs(needed, needed)
@@ -149,10 +146,10 @@ def _place_units(
 ) -> None:
     """Decide in random order which units of several rows are held out, and mark their rows in ``held``.
 
-    Let ``f`` be the fraction, and ``d`` the number of held-out rows of a stratum minus ``f`` times the number of its
-    rows that are already assigned. Holding out ``c`` more rows, instead of keeping them, increases d^2 by c (2 d + c (1
-    - 2 f)). This increase is divided by the number of rows and summed over the strata of the unit and the whole table.
-    The unit is held out if the sum is negative, unless ``needs`` requires another decision.
+    Let ``f`` be the fraction, ``d`` the held-out rows of a stratum minus ``f`` times its assigned rows, and ``c`` the
+    rows of the unit in the stratum. If the unit is held out instead of kept, d^2 is larger by c (2 d + c (1 - 2 f)).
+    This difference is divided by the number of rows of the stratum, and summed over the strata of the unit and the
+    whole table (as one stratum). The unit is held out if the sum is negative, unless ``needs`` requires another choice.
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()

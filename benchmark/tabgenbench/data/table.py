@@ -46,8 +46,8 @@ class Table:
     """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
 
     Attributes:
-        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap (a missing value
-            listed in the schema), the value is NaN in a whole dataset and the median of the training rows in a split.
+        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. A gap (missing value) is
+            NaN before the dataset is split; afterwards, it is the median of the feature in the training rows.
         obs: categorical columns, one row per sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
@@ -130,7 +130,7 @@ class Table:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def keep_features(self, names: Sequence[str]) -> Table:
-        """Return a table with only the given features, in the given order, and with a schema without other features."""
+        """Return a table with only the given features, in the given order; the schema loses the other features."""
         columns = pd.Index(self.features).get_indexer(pd.Index(names))
         schema = self.schema.without_features({*self.features} - {*names})
         return replace(self, X=self.X[:, columns], features=tuple(names), schema=schema)
@@ -157,7 +157,7 @@ class Table:
         return replace(self, X=X.astype(np.float32, copy=False), obs=obs, schema=schema)
 
     def validate(self) -> Table:
-        """Check the content and return the table itself.
+        """Check the content of the table, and return the same table.
 
         Raises:
             DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative although
@@ -219,7 +219,7 @@ class Table:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, schema: Schema | None = None, **meaning: Any) -> Table:
-        """Return a table from a frame; columns with a role and targets of text go to ``obs``, all others are features.
+        """Return a table from a frame; columns with a role and text targets go to ``obs``, other columns are features.
 
         Args:
             frame: one row per sample, indexed by sample id.
@@ -267,7 +267,7 @@ def as_categorical(column: pd.Series) -> pd.Series:
 
 
 def condition_labels(conditions: pd.DataFrame) -> pd.Series:
-    """Return one label per row, which joins the values of the condition columns: ``tissue=lung, status=normal``.
+    """Return a label for each row that joins its condition values, such as ``tissue=lung, status=normal``.
 
     If the frame has no columns, every label is ``all``.
     """

@@ -47,15 +47,16 @@ def read_table_file(
     """Return the table in a file, after a check of ids, names and values.
 
     Args:
-        path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
+        path: a CSV, tab-separated or Parquet file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
         schema: roles of the columns. Columns without a role are features, but in an h5ad file, ``obs`` columns without
             a role are dropped. For an h5ad file written by TabGenBench, an empty `Schema()` means the stored schema.
-        scale: meaning of the values. The default is the scale stored in the h5ad file. Without a stored scale, the
-            default is ``counts`` for an h5ad file of whole numbers >= 0, and ``linear`` for any other file.
+        scale: scale of the values, such as ``counts``, ``log2p1`` or ``linear``. The default is the scale stored in the
+            h5ad file. Without a stored scale, the default is ``counts`` for an h5ad file of whole numbers >= 0, and
+            ``linear`` for any other file.
         log2p1: whether log2(x + 1) is taken before standardisation; by default only for ``counts``.
         ids: column of sample ids.
         ignore: columns to leave out.
-        name: the dataset's name in the table's source.
+        name: name of the dataset, for error messages and for `Table.source`.
 
     Raises:
         DataError: the file is invalid; the message names file, column and row.
@@ -140,7 +141,7 @@ def table_from_adata(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Return a checked table from an `anndata.AnnData` of `read_h5ad`, by the rules of `read_table_file`."""
+    """Convert the result of `read_h5ad` to a table and check it; the arguments are as in `read_table_file`."""
     from tabgenbench.data.h5ad import from_anndata
 
     schema = match_roles(schema, [*adata.obs.columns, *adata.var_names], where=str(path))
@@ -174,7 +175,7 @@ def table_from_frame(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Return a checked table from a frame of `read_frame`, by the rules of `read_table_file`."""
+    """Convert the result of `read_frame` to a table and check it; the arguments are as in `read_table_file`."""
     scale = scale or ("counts" if schema.per_10k else "linear")
     log2p1 = scale == "counts" and not schema.per_10k if log2p1 is None else log2p1
     schema = match_roles(schema, list(frame.columns), where=str(path))
@@ -201,7 +202,7 @@ def table_from_frame(
 
 
 def numeric_problem(column: pd.Series) -> str:
-    """Return why a column is not numeric, naming the row, or an empty text if the column is numeric."""
+    """Return why a column is not numeric and in which row, or an empty text if the column is numeric."""
     if problem := too_large(column):
         return problem
     bad = column.isna().to_numpy()

@@ -179,7 +179,7 @@ def _check_header(frame: pd.DataFrame, path: Path) -> None:
 
     Column names look like values if every numeric column has a number as its name and at least half of these numbers
     lie in the range of their column. Evenly spaced whole numbers, such as the years 2001, 2002 and 2003, are accepted.
-    The wavelengths that name columns of spectra are accepted too, because they lie outside the range of the values.
+    Wavelengths as column names of spectra are accepted too, because they lie outside the range of the values.
     """
     numeric = [j for j, kind in enumerate(frame.dtypes) if pd.api.types.is_numeric_dtype(kind)]
     names = [str(frame.columns[j]) for j in numeric]

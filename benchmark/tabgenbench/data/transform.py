@@ -1,4 +1,4 @@
-"""The transform to the evaluation scale, which standardises values by the training rows after an optional logarithm."""
+"""The transform to the evaluation scale: an optional logarithm, then standardisation by the training rows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ __all__ = ["Transform", "has_library"]
 class Transform:
     """Invertible conversion between a dataset's own scale and the evaluation scale, ``standardized``.
 
-    Values are standardised by the training rows, after log2(x + 1) if the dataset sets ``log2p1``, or log1p(counts per
-    10,000) if it sets ``per_10k``. For a dataset that is already standardized, the conversion changes nothing.
+    Values are standardised by the mean and standard deviation of the training rows. If the dataset sets ``log2p1``,
+    log2(x + 1) is applied first; if it sets ``per_10k``, log1p(counts per 10,000) is applied first. For a dataset that
+    is already standardized, the conversion changes nothing.
 
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
@@ -31,8 +32,8 @@ class Transform:
             feature that is constant in training rows.
         own_scale: the scale of the table that the transform was fitted on.
         log2p1: whether log2(x + 1) is applied before standardisation.
-        library: for a dataset with ``per_10k``, mean and standard deviation over training rows of the log library size
-            (sum of the counts of a row); otherwise None.
+        library: mean and standard deviation of the log library size over training rows, for a dataset with ``per_10k``;
+            otherwise None. The library size is the sum of the counts of a row.
     """
 
     mean: NDArray[np.float64]
@@ -173,8 +174,8 @@ class Transform:
     def round_whole(self, table: Table) -> Table:
         """Return a standardized table whose whole-number features are whole on the dataset's own scale.
 
-        Values at gaps (missing values) are medians of training rows and are not rounded, because such a median may lie
-        between two whole numbers.
+        Missing values are stored as medians of training rows, which are not rounded, because a median may lie between
+        two whole numbers.
         """
         names = table.schema.whole_numbers
         if self.library is not None or not names or table.scale != "standardized" or self.own_scale == "standardized":

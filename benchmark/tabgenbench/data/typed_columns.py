@@ -44,7 +44,7 @@ def is_whole(column: pd.Series) -> bool:
 
 
 def decimals_of(column: pd.Series) -> int | None:
-    """Return the largest number of digits after the decimal point; None if it exceeds `MOST_DECIMALS`."""
+    """Return the largest number of digits after the decimal point; None for more than `MOST_DECIMALS` digits."""
     values = column.dropna().to_numpy(dtype=np.float64)
     for decimals in range(MOST_DECIMALS + 1):
         if all(np.array_equal(np.round(part, decimals), part) for part in (values[:ENOUGH], values)):
@@ -97,12 +97,12 @@ def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
     The origin is the first date. The unit is the largest unit (day to second) in which every date is a whole number.
 
     Args:
-        column: text of this format, or datetime64; missing values are ignored.
-        form: format of the dates.
+        column: text or datetime64; missing values are ignored.
+        form: format of the dates in text.
         where: the file and the column, for the message.
 
     Raises:
-        DataError: the dates are finer than seconds, or so far apart that float32 merges some of them.
+        DataError: a date has a fraction of a second, or dates are so far apart that float32 merges some of them.
     """
     stamps = _stamps(column, form).dropna()
     if stamps.empty:

@@ -44,10 +44,10 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataFrame:
-    """Write a table on the dataset's own scale to a file, and return it as a frame in the format of the dataset's file.
+    """Write a table to a file, and return a frame with the columns and formats of the original file.
 
-    CSV, tab-separated text and Parquet files contain this frame. An h5ad file has the numeric features in ``X``, with
-    NaN at gaps (missing values), the other columns in ``obs``, and their roles in ``uns``.
+    The table must be on the dataset's own scale. CSV, text and Parquet files contain the returned frame. An h5ad file
+    contains the numeric features in ``X`` (NaN if missing), the other columns in ``obs``, and their roles in ``uns``.
 
     Raises:
         DataError: the file cannot be written; an existing file then stays unchanged.
@@ -67,7 +67,7 @@ def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataF
 
 
 def _without_points(frame: pd.DataFrame, table: Table) -> dict[str, pd.Series]:
-    """Return whole-number columns with gaps as nullable integers, which text files show without decimal point."""
+    """Return whole-number columns with gaps as nullable integers, so that text files show no decimal points."""
     with_gaps = {gap.column for gap in table.schema.gaps}
     return {
         one.name: frame[one.name].astype("Int64")
@@ -85,7 +85,7 @@ def _require_pyarrow(path: Path) -> None:
 
 @contextmanager
 def _text(path: Path, suffix: str) -> Iterator[IO[str]]:
-    """Open a text file for writing. A compressed file has no time stamp, so equal texts give equal files."""
+    """Open a text file for writing; compressed files have no time stamp, so that equal texts give equal files."""
     if not suffix.endswith(".gz"):
         with path.open("w", encoding="utf-8", newline="") as file:
             yield file

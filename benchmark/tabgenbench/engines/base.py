@@ -1,4 +1,4 @@
-"""Base class of engines, and the types of its methods. An engine runs the tasks of a run, such as trainings."""
+"""Base class of engines, which run tasks such as trainings, and the types of its methods."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Limits:
         threads: maximum number of threads of each numerical library.
         timeout: longest wall-clock time of each phase in seconds, or None. If a task enters a phase twice, the sum of
             both times is limited.
-        memory: largest proportional set size (memory, in which a page that n processes share counts as 1/n) of the
-            process tree in bytes, or None.
+        memory: largest memory of the process tree in bytes, or None. Memory is the proportional set size, in which a
+            page that n processes share counts as 1/n.
     """
 
     threads: int = 1
@@ -50,8 +50,8 @@ class Task:
         writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
             succeeds.
         uses_gpu: whether the task computes on a GPU.
-        preload: key in `EngineOptions.preloads` of the modules that are imported before the task starts. An empty text
-            selects the last entry.
+        preload: name of the list in `EngineOptions.preloads` whose modules are imported before the task starts. An
+            empty text selects the last list.
         environment: environment variables of the process, set before the task is loaded.
         distributions: names of the Python distributions that contain the task's plugins. The outcome records their
             versions.
@@ -104,7 +104,7 @@ class Mark:
         phase: name of the phase.
         peak: peak memory of the previous phase in bytes, from `tabgenbench.engines.memory.own_peak`.
         level: proportional set size of the process at the start of the phase, in bytes. The memory of later phases is
-            counted from this size. None keeps the previous ``level``.
+            counted from this size. None keeps the ``level`` of the previous mark.
     """
 
     phase: str
@@ -197,8 +197,8 @@ class Engine(ABC):
     Attributes:
         name: name of the engine for ``--executor``.
         summary: description in one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
-            `submit` from its main thread, because only the main thread receives KeyboardInterrupt.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, TabGenBench calls
+            `submit` from the main thread, because only the main thread receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]
@@ -211,7 +211,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with an existing device and with numbers of workers and threads.
+        """Return the options after checking that the device exists and choosing numbers of workers and threads.
 
         The method must not leave a process running.
 
@@ -222,7 +222,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start to import the modules ``options.preloads[preload]`` for later tasks; do not wait for the imports."""
+        """Start to import the modules ``options.preloads[preload]`` for later tasks, without waiting for the end."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

@@ -1,4 +1,4 @@
-"""First module that a fork server (process that forks workers) imports, so that it ends with its parent process."""
+"""Module that a fork server imports first: the kernel then kills the server when its parent process ends."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ OCCASIONAL = {
 
 
 def available_cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -52,7 +52,7 @@ def describe_environment(
     started: str = "",
     distributions: Iterable[str] = (),
 ) -> Environment:
-    """Return a description of the software, the machine and the tasks; the current time counts as their end.
+    """Return a description of the software, the machine and the tasks, with the current time as the end of the tasks.
 
     Args:
         threads: number of threads of each task.
@@ -86,7 +86,7 @@ def describe_environment(
 
 
 def imported_versions() -> dict[str, str]:
-    """Return the versions of those packages in `OCCASIONAL` that this process has imported."""
+    """Return the version of each package in `OCCASIONAL` that this process has imported."""
     return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 

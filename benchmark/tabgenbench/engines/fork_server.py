@@ -1,4 +1,4 @@
-"""Fork servers: processes that import modules once and then fork the processes of tasks."""
+"""Fork servers. A fork server is a process that imports modules once and then forks a process for each task."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class ForkServer:
-    """A process that imports modules once and then forks other processes.
+    """Handle of one fork server, with its own set of imported modules.
 
-    The package `multiprocessing` has only one fork server in each process, with one set of imported modules. This class
-    allows several.
+    The package `multiprocessing` has only one fork server in each process. This class allows several.
 
     Args:
         modules: modules that the server imports before it forks.
@@ -48,7 +47,7 @@ class ForkServer:
         self._threads = threads
 
     def begin(self) -> None:
-        """Start the server if it does not run yet; do not wait for its imports."""
+        """Start the server if it does not run yet, without waiting for its imports."""
         is_main = threading.current_thread() is threading.main_thread()  # end_with_parent follows the thread
         variables = {
             **WAITING,
@@ -97,17 +96,16 @@ def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
 
 
 def _connect(fds: Sequence[int]) -> tuple[int, int]:
-    """Connect to the fork server that this thread has chosen, or else to the default server of `multiprocessing`."""
     server = getattr(_chosen, "server", None)
     found: tuple[int, int] = (_connect_to_default if server is None else server.connect_to_new_process)(fds)
     return found
 
 
 def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Return the preparation data of `multiprocessing`, without the main script if a `ForkServer` starts the process.
+    """Return the settings that `multiprocessing` sends to a new process; a `ForkServer` omits the main script.
 
-    By default, each process that a fork server starts imports the main script. A script without the guard
-    ``if __name__ == "__main__"`` would then start another run.
+    With the main script in the settings, the new process would import the script. Without the guard
+    ``if __name__ == "__main__"``, the script would then start another run.
     """
     data: dict[str, Any] = _preparation_data(name)
     if getattr(_chosen, "server", None) is not None:

@@ -27,9 +27,9 @@ __all__ = ["InlineEngine", "run_here"]
 class InlineEngine(Engine):
     """Runs every task in the calling thread, then restores the state of the process.
 
-    The engine is meant for debuggers and fast tests. It has no limits of time and memory. If a task hangs or ends its
-    process, the whole run hangs or ends. The output of a task is not captured. The measured time of the first training
-    includes imports and warm-up, which the engine ``local`` excludes.
+    The engine is meant for debuggers and fast tests. The engine has no limits of time and memory. If a task hangs or
+    ends its process, the whole run hangs or ends. The output of a task is not captured. The measured time of the first
+    training includes imports and warm-up, which the engine ``local`` excludes.
     """
 
     name = "inline"
@@ -53,7 +53,7 @@ class InlineEngine(Engine):
         return replace(options, device=resolve_device(options.device), workers=1, threads=options.n_threads)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Run a task in this thread, and return a future that is done; KeyboardInterrupt is not caught."""
+        """Run a task in this thread, and return a completed future; KeyboardInterrupt is not caught."""
         gpus = visible_gpus(self.options.device) if self.options.device.startswith("cuda") else ()
         variables = {**task.environment, **({"CUDA_VISIBLE_DEVICES": gpus[0]} if gpus else {})}
         future: Future[Outcome] = Future()

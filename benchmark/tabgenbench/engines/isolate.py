@@ -86,13 +86,12 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode if it differs; the call is slow, because it imports torch's compiler."""
+    """Set torch's deterministic mode only if the mode changes, because torch then imports its compiler (slow)."""
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 
 
 def _reset_torch() -> None:
-    """Restore torch's initial settings if the ``with`` block has imported torch."""
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.random.default_generator.manual_seed(SEED_AFTER_IMPORT)

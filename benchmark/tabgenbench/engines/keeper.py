@@ -35,7 +35,7 @@ KILL_SECONDS = 3.0  # a process that survives SIGKILL this long hangs in the ker
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
     """Kill all descendants of a process, but not the process itself.
 
-    The function repeats this until no descendant is left, for at most ``seconds``.
+    New descendants are killed too, until none is left or ``seconds`` have passed.
     """
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -119,7 +119,7 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 def _end_all() -> None:
     """Kill all descendants and wait for them; the children of a dead process become children of the keeper.
 
-    Resource trackers of `multiprocessing` are killed only after a second, because they remove shared memory.
+    Resource trackers of `multiprocessing` get a second to remove the shared memory that a task has left.
     """
     started = time.monotonic()
     while (passed := time.monotonic() - started) < KILL_SECONDS:

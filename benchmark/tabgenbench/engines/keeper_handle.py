@@ -1,4 +1,4 @@
-"""Class `Keeper`, with which the supervisor of tasks starts and controls a keeper process."""
+"""Class `Keeper`, which starts and controls a keeper process (the parent of the processes that run tasks)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Keeper:
     Only one thread at a time may use a `Keeper`.
 
     Args:
-        server: the fork server that forks the keeper.
+        server: the process that starts the keeper by a fork.
     """
 
     def __init__(self, server: ForkServer) -> None:
@@ -118,7 +118,7 @@ def _working_folder() -> str:
 
 
 def _kill_strays() -> None:
-    """Kill the processes that a killed keeper has left. The kernel has made this process the new parent."""
+    """Kill the processes that a killed keeper has left, which are now children of this process."""
     deadline = time.monotonic() + STRAY_SECONDS
     while time.monotonic() < deadline:
         for one in filter(_is_orphan, psutil.Process().children()):
@@ -131,7 +131,7 @@ def _kill_strays() -> None:
 
 
 def _is_orphan(process: Any) -> bool:
-    """Return whether a child process was started by a keeper, and so has another session than this process."""
+    """Return whether a child process belongs to another POSIX session, as processes of a keeper do."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(process.pid) != os.getsid(0)
     return False

@@ -1,4 +1,4 @@
-"""The engine ``local``, which forks a new process for each task from a process that has imported the libraries."""
+"""The engine ``local``. A process that has imported the libraries forks a new process for each task."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machin
 class Supervisor:
     """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    Many threads may share one `Supervisor`.
+    A task is work for one process, such as a training. A fork server is a process that imports modules and then forks
+    the processes of tasks. Many threads may share one `Supervisor`.
 
     Args:
-        threads: number of threads of numerical libraries. An existing fork server (a process that imports modules and
-            then forks the processes of tasks) keeps its own number.
-        preloads: named lists of modules. Before a task starts, the list with the name `Task.preload` is imported, or
-            the last list if no list has this name.
-        overlap: whether a task may start while the processes of an earlier, small task (below 1 GiB) still end.
+        threads: number of threads of numerical libraries, for new fork servers only.
+        preloads: lists of modules by name. Before a task starts, the modules in the list named `Task.preload` are
+            imported; if there is no such list, the modules in the last list.
+        overlap: whether a task may start before all processes of an earlier, small task (below 1 GiB) have ended.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Supervisor:
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
         """Run a task until it ends, exceeds a limit or ``stopping`` is set; return its outcome.
 
-        Afterwards all processes of the task are killed. ``on_message`` is called in this thread for each message except
+        The processes of the task are then killed. ``on_message`` is called in this thread for each message, except for
         a `Mark` (start of a phase).
         """
         keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
@@ -84,7 +84,7 @@ class Supervisor:
         return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
-        """Kill the remaining processes of finished tasks, and end the parent processes of workers (keepers)."""
+        """Kill the remaining processes of finished tasks and their parent processes (keepers)."""
         self._settle()
         for keeper in self._idle:
             keeper.control.close()  # all keepers end concurrently
@@ -113,7 +113,7 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server that imports the modules of ``preloads[preload]``, or of the last list by default."""
+    """Return the fork server for the modules in ``preloads[preload]``; if this is missing, in the last list."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
@@ -139,11 +139,11 @@ class LocalEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with a specific device, and with defaults for numbers that are not given.
+        """Return the options with ``cpu`` or ``cuda`` in place of ``auto``, and with defaults for missing numbers.
 
         The default number of workers is the number of tasks that fit on the GPUs or, without a GPU, the number of cores
-        (at most 8). Each worker gets an equal number of threads, so that all together use the cores. The memory limit
-        of a task is 90 % of the machine's memory.
+        (at most 8). By default, the cores are divided equally among the workers, one thread per core, and the memory
+        limit of a task is 90 % of the machine's memory.
         """
         if options.address:
             raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")
@@ -165,7 +165,7 @@ class LocalEngine(Engine):
         server_for(preload, options.preloads, options.n_threads).begin()
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Queue a task, which runs in its own process, and return a future of its outcome."""
+        """Add a task to the queue, and return a future of the task's outcome."""
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:

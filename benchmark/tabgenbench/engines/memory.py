@@ -43,7 +43,7 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
 def resident(processes: Iterable[psutil.Process]) -> int:
     """Return the sum of the resident set sizes of the processes that still run.
 
-    The sum is at least the sum of the proportional set sizes, and the kernel computes it a hundred times faster.
+    This sum is at least the sum of the proportional set sizes, and reading it is a hundred times faster.
     """
     total = 0
     for one in processes:
@@ -58,7 +58,7 @@ def own_level() -> int:
 
 
 def reset_own_peak(*, level: bool) -> None:
-    """Start a new measurement of `own_peak`; with ``level``, set its zero to the current resident size."""
+    """Start a new measurement of `own_peak`; with ``level``, later peaks exclude the current resident size."""
     global _level, _children
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -68,7 +68,7 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return the peak resident size since the last `reset_own_peak`, minus the zero that ``level`` set.
+    """Return the peak resident size since the last `reset_own_peak`, minus the size at the last reset with ``level``.
 
     The peak is the largest size of this process or of a child process that has ended.
     """
@@ -85,7 +85,7 @@ def machine_memory() -> int:
 
 
 def group_limit(root: Path = Path("/")) -> int | None:
-    """Return the lowest memory limit of this process's Linux control group and its parents; None if unlimited.
+    """Return the lowest memory limit of the Linux control groups that contain this process; None if unlimited.
 
     Args:
         root: folder that contains ``proc`` and ``sys``.
@@ -100,7 +100,7 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """Yield the root folder, the name of the limit's file, and the control group, for versions 2 and 1 of groups."""
+    """Yield the root folder, the name of the limit file, and this process's group, for cgroup versions 2 and 1."""
     places = {"": Path(), "memory": Path()}  # group by controller, which is empty in version 2
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():

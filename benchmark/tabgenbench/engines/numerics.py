@@ -28,10 +28,10 @@ def limit_threads(threads: int) -> None:
 def flush_denormals() -> None:
     """Treat denormal numbers (below 1.2e-38 in float32) as 0 in this thread.
 
-    The moments of an optimiser can become denormal, and each training step is then slow.
+    Arithmetic with denormal numbers is slow, and the moments that an optimiser estimates can become denormal.
 
-    If torch is not imported, the function sets the processor's register directly. NumPy then computes equal bits in
-    tasks with and without torch.
+    If torch is not imported, the function sets the same flags of the processor as torch. Results of NumPy are therefore
+    bit-identical in tasks with and without torch.
     """
     if "torch" not in sys.modules and platform.machine() == "x86_64":
         state = bytearray(float_environment())
@@ -45,14 +45,14 @@ def flush_denormals() -> None:
 
 
 def float_environment() -> bytes:
-    """Return the modes of rounding and denormals of this thread, in the format of the C library."""
+    """Return this thread's rounding mode and treatment of denormals, as the bytes of C's ``fenv_t``."""
     state = ctypes.create_string_buffer(FENV_BYTES)
     _libm().fegetenv(state)
     return state.raw
 
 
 def set_float_environment(state: bytes) -> None:
-    """Set the modes of this thread to a result of `float_environment`."""
+    """Set this thread's rounding mode and treatment of denormals to a result of `float_environment`."""
     _libm().fesetenv(ctypes.create_string_buffer(state, FENV_BYTES))
 
 

@@ -16,5 +16,5 @@ def end_with_parent() -> None:
 
 
 def become_subreaper(*, on: bool = True) -> None:
-    """Make this process, instead of process 1, adopt its descendants whose parent process ends."""
+    """Make this process, instead of process 1, the new parent of descendants whose parent process ends."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))

@@ -1,6 +1,7 @@
-"""Last import of a fork server, a process that forks a new process for each task.
+"""Module that a fork server imports last; the server then forks a new process for each task.
 
-The module lists the loaded numerical libraries and freezes the garbage collector, for all forked processes at once.
+The module finds the thread pools of the loaded numerical libraries and excludes all loaded objects from garbage
+collection, once for all forked processes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connection to Ray (distributed computing): to an existing cluster, or to Ray started on this machine."""
+"""Connection to an existing cluster of Ray (distributed computing), or to Ray started on this machine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Offer:
-    """Resources of a cluster: the kind of device, and how many tasks can run at the same time (``slots``)."""
+    """Resources of a cluster: kind of device, and number of trainings that can run at the same time (``slots``)."""
 
     device: str
     slots: int
@@ -142,11 +142,11 @@ def import_ray() -> Any:
 
 
 def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: int) -> dict[str, int]:
-    """Return the number of simultaneous tasks of each node, by node id, without nodes that can run no task.
+    """Return, by node id, how many tasks a node can run at the same time; nodes that can run none are left out.
 
     Args:
         nodes: the machines of the cluster.
-        threads: number of threads of each task. A task uses one core per thread.
+        threads: number of threads of each task, such as a training. A task uses one core per thread.
         device: ``cpu`` or ``cuda``.
         slots_per_gpu: number of tasks that share a GPU.
 

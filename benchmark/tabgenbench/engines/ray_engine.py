@@ -1,4 +1,4 @@
-"""The engine ``ray``, which runs each task with the `Supervisor` of the engine ``local`` on a node of a cluster."""
+"""The engine ``ray``, which runs tasks on the nodes of a cluster by the `Supervisor` of the engine ``local``."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return options with an existing device; by default, one thread and as many workers as fit on the nodes."""
+        """Return options with an existing device; defaults are one thread, and as many workers as fit on the nodes."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
@@ -199,7 +199,6 @@ class RayEngine(Engine):
     def _on_nodes(
         self, function: Callable[[Any], Any], argument: Any, nodes: Sequence[Node], *, seconds: float
     ) -> list[tuple[Node, Any]]:
-        """Call a function once on each node; return the result or the exception of each call."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remote = self._ray.remote(num_cpus=0, max_retries=1)(function)

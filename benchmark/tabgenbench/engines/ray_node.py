@@ -1,6 +1,6 @@
 """The part of the Ray engine that runs in Ray's worker processes on each node.
 
-The code checks the store, copies the data of splits to the local disk and runs tasks.
+The functions check the store, copy the data of splits to the local disk and run tasks.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def leave_node(token: str) -> None:
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Return the supervisor that runs the tasks of a run; the first call prepares this process."""
+    """Return the `Supervisor`, which runs the tasks of a run; the first call prepares this process."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
@@ -191,9 +191,8 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray's worker process expects that process 1 then becomes its
-            parent. Under Slurm, systemd or in a container, another process becomes the parent, so the worker process
-            does not end.
+        InterruptedError: Ray on this node has ended. Ray's worker process ends by itself only if process 1 becomes its
+            parent. Under Slurm, systemd or in a container, another process becomes the parent.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):
@@ -237,7 +236,7 @@ _held: list[IO[str]] = []
 
 
 def _hold(folder: Path) -> None:
-    """Create a run's folder on this node, and lock the folder until this process ends."""
+    """Create a run's folder on this node, and lock the folder so that other runs do not remove it."""
     for other in folder.parent.glob(f"{PREFIX}-{os.getuid()}-*"):
         _sweep(other)
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,6 +1,6 @@
 """Temporary folders of a process.
 
-A process removes its folders when it ends. If a process was killed, a later process removes them.
+A process removes its folders when it ends. If a process was killed, a later process removes the folders.
 """
 
 from __future__ import annotations

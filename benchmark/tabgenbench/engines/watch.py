@@ -31,7 +31,6 @@ class Watch:
     Args:
         pid: process id of the keeper, the parent of the task's worker process. All descendants of the keeper are
             measured.
-        task: the task.
     """
 
     def __init__(self, pid: int, task: Task) -> None:
@@ -76,7 +75,7 @@ class Watch:
         return None
 
     def finished(self, content: dict[str, Any]) -> Outcome:
-        """Return the outcome of a task whose worker has sent a final message with this content."""
+        """Return the outcome of a task, given the content of the final message of the task's worker."""
         self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
@@ -122,7 +121,8 @@ class Watch:
     def _look_at_size(self, *, exactly: bool) -> None:
         """Measure the resident size of the processes.
 
-        On request, or if the resident size has risen, also measure the proportional size, which takes longer.
+        If ``exactly`` is true or the resident size has risen, also measure the proportional size, in which each process
+        has only its share of shared memory.
         """
         before = time.thread_time()
         tree = self._tree()
@@ -156,7 +156,6 @@ class Watch:
         return []
 
     def _number_of_forks(self, tree: list[psutil.Process]) -> int:
-        """Return the number of processes forked from the keeper, which have the same command line as the keeper."""
         same = 0
         with contextlib.suppress(psutil.Error):
             command = self._keeper.cmdline() if self._keeper is not None else []
@@ -166,7 +165,6 @@ class Watch:
         return max(1, same)
 
     def _keeper_lives(self) -> bool:
-        """Return whether the keeper runs; if it is about to end, wait until it has ended."""
         deadline = time.monotonic() + ENDING_SECONDS
         with contextlib.suppress(psutil.Error):
             while self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE:

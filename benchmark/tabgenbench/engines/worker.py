@@ -31,7 +31,7 @@ class Given:
     """Data that a keeper (parent process) sends to a worker (the process that runs one task).
 
     Attributes:
-        task: the pickled task; unpickling may import a plugin.
+        task: the pickled task (a function and its input); unpickling may import a plugin.
         log: file for the output of the process.
         scratch: folder for temporary files of the process.
         environment: environment variables, which are set before the task is unpickled.
@@ -50,7 +50,7 @@ class Given:
 def mark(phase: str, *, measure: bool = False) -> Mark:
     """Return the message that starts a phase (such as ``fit``) and contains the peak memory of the previous phase.
 
-    With ``measure``, the memory of later phases is counted from the current size of the process.
+    With ``measure``, the memory of later phases is the memory in excess of the current memory of the process.
     """
     peak = own_peak()
     reset_own_peak(level=measure)
@@ -145,7 +145,7 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return status, reason and traceback of an error in a plugin; the reason of a failure begins with ``where``."""
+    """Return status, reason and traceback of an error in a plugin; the text ``where`` precedes a failure's reason."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -185,7 +185,7 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close inherited files except standard streams and message pipe; the parent processes still use these files."""
+    """Close the files of the parent processes, except the standard streams and the pipe for messages."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):

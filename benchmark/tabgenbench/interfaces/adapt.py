@@ -45,9 +45,9 @@ def adapt(
     in any order.
 
     The model does not get the requested conditions. The generator calls ``sample`` several times and uses the rows that
-    have a requested condition. If a condition has too few rows after ``rounds`` calls, the generator uses rows of the
-    condition that shares the most column values, and records these rows as fallbacks. A requested condition without
-    training rows is first replaced by the nearest condition with training rows.
+    have a requested condition. If a condition has too few rows after ``rounds`` calls, the generator uses the sampled
+    rows that share the most condition values with it, and records these rows as fallbacks. Before, a condition without
+    training rows is replaced by the nearest condition with training rows.
 
     Before ``fit`` and ``sample``, the generator seeds the global random generators of ``random``, ``numpy.random`` and,
     if loaded, ``torch``; afterwards it restores their states. Do not set a seed in the model, because the model would
@@ -109,7 +109,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return all rows that the model sampled, and the position of the row chosen for each request."""
+        """Return all rows that the model sampled, and the position of the row chosen for each requested row."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -144,9 +144,9 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose, for the requested rows ``places``, the sampled rows that share the most values with ``label``.
+        """Choose sampled rows that share the most condition values with the requested rows ``places``.
 
-        Unused rows are chosen first.
+        Rows that are not used yet are chosen first.
         """
         made, chosen, is_used = sampled
         columns = list(used.columns)
@@ -194,7 +194,7 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that mark missing numbers; the model gets NaN instead of these columns."""
+    """Return the columns that mark missing numbers. The model gets NaN instead of these columns."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 

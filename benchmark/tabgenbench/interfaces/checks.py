@@ -1,8 +1,4 @@
-"""Checks of plugin classes and of the values that plugins return.
-
-`misfit` checks a class before use. `check_estimate` and `check_sample` check what a generator returns. `score_draw`
-computes a metric and checks the result.
-"""
+"""Checks of plugin classes and of the values that plugins return."""
 
 from __future__ import annotations
 
@@ -201,11 +197,11 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The sampled rows. In place of missing values, ``X`` contains the median of the training rows, as in ``like``.
+        The sampled rows. At a missing value of a numeric feature, the array ``X`` contains the same number as ``like``.
 
     Raises:
-        PluginError: the value is not a table; a number is not finite; a category occurs in no training row; or the
-            rows, features, scale, dtype or conditions are not those requested.
+        PluginError: the value is not a table, a number is not finite, a category occurs in no training row, or the
+            number of rows, a feature, the scale, the dtype or a condition is wrong.
     """
     where = f"plugin {plugin!r}: sample()"
     if not isinstance(synthetic, Table):
@@ -272,7 +268,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
     """Compute one metric on one synthetic table and check the returned scores.
 
     Raises:
-        Unsupported: the metric does not support the table, or a requirement of the metric is missing.
+        Unsupported: the metric does not support the table, or needs data that are missing.
         PluginError: the metric returned an invalid result.
     """
     check_requirements(metric, evaluation)
@@ -282,7 +278,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
 
 
 def check_result(metric: Metric, result: Result) -> None:
-    """Raise `PluginError` unless each declared score is finite and in range, or undefined with a reason."""
+    """Raise `PluginError` if a score is out of range or missing without a reason, or if an artifact is invalid."""
     where = f"metric {metric.name!r}"
     declared = {spec.name: spec for spec in metric.scores}
     returned = {*result.scores, *result.undefined}
@@ -308,7 +304,7 @@ def check_result(metric: Metric, result: Result) -> None:
 
 
 def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) -> None:
-    """Raise `Unsupported`, with the reason, if a requirement of the metric is missing."""
+    """Raise `Unsupported` if the metric needs data that are missing, such as conditions or an embedding."""
     schema = evaluation.test.schema
     present = {
         "conditions": bool(schema.conditions),

@@ -1,4 +1,4 @@
-"""Checks on small tables whether a plugin obeys the rules for its kind (contract).
+"""Checks on small tables whether a generator or metric obeys its contract (the rules for plugins).
 
 from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
@@ -57,7 +57,7 @@ class Check:
 
 
 def failures(checks: Iterable[Check]) -> list[str]:
-    """Return ``title: reason`` of each violated rule."""
+    """Return the title of each failed check and the reason of the failure, as ``title: reason``."""
     return [f"{check.title}: {check.reason}" for check in checks if not check.ok]
 
 
@@ -66,8 +66,8 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 
     The checks run on the CPU.
 
-    A generator that accepts only counts is checked on a table of counts. A generator of categorical features is also
-    checked on a mixed table (numeric and categorical features) and on a table of categorical features only.
+    A generator that accepts only counts is checked on a table of counts. A generator that supports categorical features
+    is also checked on a mixed table (numeric and categorical features) and on a table of categorical features only.
 
     Args:
         kind: the plugin class.
@@ -120,8 +120,9 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
     The checks run on the CPU.
 
-    The first table has numeric features only. If the metric does not support it, a mixed table or a table of counts is
-    used. A metric need not support mixed or categorical tables, but its `Unsupported` error must state the reason.
+    The first table has numeric features only. If the metric does not support this table, a mixed table or a table of
+    counts is used. A metric need not support mixed or categorical tables, but its `Unsupported` error must state the
+    reason.
 
     Args:
         kind: the plugin class.
@@ -151,7 +152,6 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
 
 def _numeric_split(kind: type[Generator]) -> KitSplit:
-    """Return the numeric table for the checks, or the count table if the generator supports only counts."""
     numbers = make_kit_split(kind.scale)
     try:
         kind.supports(numbers.train.schema, numbers.train.n_rows, numbers.train.n_features)

@@ -48,7 +48,7 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
 
 
 def make_count_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return the rows of `make_kit_split` as counts, in a sparse CSR matrix and with ``per_10k`` set in the schema."""
+    """Return the rows of `make_kit_split` as counts of biological cells (``per_10k``), in a sparse CSR matrix."""
     kit = make_kit_split("own")
     own = [_counts(side) for side in (kit.train, kit.validation, kit.test)]
     transform = Transform.fit(own[0])
@@ -70,7 +70,7 @@ def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, 
     of them rare), ``smoker``, ``stage`` (with missing values) and ``weight is missing``.
 
     Args:
-        scale: scale of the returned tables.
+        scale: the evaluation scale (``standardized``), or the scale of the data (``own``).
         numeric: whether the table has the numeric features. If False, its features are ``colour``, ``smoker`` and
             ``stage``.
     """

@@ -20,7 +20,7 @@ __all__ = ["DeviceSplit", "upload"]
 class DeviceSplit:
     """Training and validation rows as tensors on a device.
 
-    Validation rows with a condition value or category that no training row has are left out.
+    A validation row is left out if one of its condition values or categories occurs in no training row.
 
     Attributes:
         train: values of the training rows, shape (n_train, n_features), float32.

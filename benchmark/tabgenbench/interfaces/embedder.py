@@ -1,9 +1,9 @@
 """Interfaces of generators that also embed rows or predict labels.
 
 After a trained generator has sampled its synthetic tables, TabGenBench calls `Embedder.embed` on all training rows and
-on all test rows, and `LabelPredictor.predict` on the test rows. The values of these rows have the same scale as the
-training rows. Conditions and targets are removed. Metrics of integration (removal of differences between batches) and
-of label prediction use the results.
+on all test rows, and `LabelPredictor.predict` on the test rows. All these rows are on the scale of the generator and
+have no conditions, group and targets. Metrics of integration (removal of differences between batches) and of label
+prediction use the results.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LabelPredictor(Protocol):
 class EmbeddingModel(Generator):
     """Base class of models that embed rows or predict labels, but sample no rows.
 
-    A suite with such models sets ``draws = 0``, so that no synthetic table is requested.
+    A suite of embedding models sets ``draws = 0``, so that no synthetic table is requested.
     """
 
     samples: ClassVar[bool] = False

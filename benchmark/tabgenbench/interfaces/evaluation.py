@@ -62,10 +62,10 @@ def lock_arrays(values: Iterable[Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Real and synthetic rows on the evaluation scale: standardised with mean and standard deviation of training rows.
+    """Real and synthetic rows on the evaluation scale, which standardises numeric features with the training rows.
 
     Attributes:
-        train: rows that the generator got: its training rows and its validation rows.
+        train: training rows and validation rows, all of which the generator got.
         test: held-out rows.
         synthetic: one synthetic row with the condition of each test row, in the order of the test rows. If the suite
             sets ``rows_per_training_row``, the table has this number of synthetic rows for the condition of each
@@ -74,10 +74,10 @@ class Evaluation:
         shared: cache of results that several metrics use.
         embedding: result of `Embedder.embed` for the test rows; None if the generator is no `Embedder`.
         train_embedding: result of `Embedder.embed` for the training rows, or None.
-        reference: in suites that split a table into three parts, the part that no model gets; else None.
-        predictions: predicted labels of the test rows by column, or None.
-        counts: the tables as counts if ``schema.per_10k`` is true, else empty. The library size (sum of the counts of a
-            row) cannot be computed from the evaluation scale.
+        reference: if a suite splits a table into thirds, the rows of the third that no model gets; else None.
+        predictions: labels of the test rows that the model predicts, by column; None without predictions.
+        counts: the tables as counts if ``schema.per_10k`` is true, else empty. Only counts give the library size of a
+            row (the sum of its counts).
     """
 
     train: Table

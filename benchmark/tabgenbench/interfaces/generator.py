@@ -27,7 +27,7 @@ __all__ = ["Context", "FitContext", "Generator", "Progress", "SampleContext"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a training run: finished epochs, total epochs, and losses by name."""
+    """Progress of a training: number of finished epochs, total number of epochs, and losses by name."""
 
     epoch: int
     of: int
@@ -36,16 +36,16 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """Settings of one phase (fit or sample) of a generator, and methods that record notes and fallback rules.
+    """Settings of one phase (fit or sample) of a generator, and methods that record what happens in the phase.
 
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
         seed: seed of this phase. Equal seeds must give equal results.
         deadline: value of `time.monotonic` at which the phase is terminated, or None.
-        fallbacks: arguments of the calls of `fallback`.
-        notes: arguments of the calls of `note`.
-        make_device_split: function that returns `device_split`. Outside a run, pass ``lambda: upload(train, validation,
-            device)`` with the function `tabgenbench.interfaces.device_split.upload`.
+        fallbacks: what the method `fallback` has recorded.
+        notes: sentences that the method `note` has recorded.
+        make_device_split: function that returns `device_split`. To create a context in your own code, pass ``lambda:
+            upload(train, validation, device)`` with `tabgenbench.interfaces.device_split.upload`.
     """
 
     device: str
@@ -84,11 +84,11 @@ class Context:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
-        """Record that the model could not sample ``rows`` rows of a condition, so that they follow ``rule`` instead."""
+        """Record that ``rows`` rows of a condition were sampled not by the model, but by the fallback rule ``rule``."""
         self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
-        """Add a sentence to the results; a repeated sentence is stored once."""
+        """Add a sentence to the record of the training; a repeated sentence is stored once."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -101,7 +101,7 @@ class FitContext(Context):
     curve: list[Progress] = field(default_factory=list)
 
     def report(self, epoch: int, of: int, **losses: float) -> None:
-        """Report that an epoch is finished; ``of`` is the number of epochs. The losses form curves on boards."""
+        """Report that an epoch is finished; ``of`` is the number of epochs. Boards show the losses as curves."""
         progress = Progress(int(epoch), int(of), {name: float(value) for name, value in losses.items()})
         self.curve.append(progress)
         if self.on_report is not None:
@@ -130,13 +130,13 @@ class Generator(ABC):
         card: summary, citation, licence and web address of the model.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or ``own`` (not transformed).
         is_control: whether the generator is a simple reference (a control), with which models are compared.
-        planted_for: for a control with one deliberate fault (a planted failure), the aspect of quality, such as
-            ``privacy``, whose main scores should detect the fault; otherwise empty. `tabgenbench calibrate` tests
-            scores with such controls; boards do not show them.
+        planted_for: question, such as ``privacy``, whose headline scores should detect the fault of this planted
+            failure; empty for other generators. `tabgenbench calibrate` tests scores with planted failures; boards do
+            not show planted failures.
         makes: kinds of columns that the generator samples: ``numeric`` (the features ``X``) and ``categorical`` (the
             columns ``train.categories``).
-        trained_on: which rows `fit` gets: ``train`` or, only for controls, ``reference``. In suites that split a table
-            into three parts, the reference is the part that no model gets.
+        trained_on: which rows `fit` gets: ``train`` or, only for controls, ``reference``. If a suite splits a table
+            into thirds, the reference is the third that no model gets.
         samples: whether `sample` makes rows; False for models that only embed rows (see `EmbeddingModel`). Suites with
             synthetic tables skip these models.
         libraries: modules that the generator's methods import, such as ``torch``. TabGenBench imports them first, so
@@ -193,9 +193,9 @@ class Generator(ABC):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one synthetic row for each row of ``conditions``, in the same order and on `scale`.
 
-        Build the table with ``train.like(values, conditions)`` or, with categorical features, ``train.like(values,
-        conditions, categories)``. TabGenBench rounds features of whole numbers, and ignores values that a categorical
-        feature marks as missing.
+        Keep the table ``train`` of `fit`, and return ``train.like(values, conditions)`` or, with categorical features,
+        ``train.like(values, conditions, categories)``. TabGenBench then rounds features of whole numbers. If a
+        categorical feature marks a numeric value as missing, TabGenBench ignores the numeric value.
 
         Args:
             conditions: the conditions of the requested rows, shape (n_rows, n_conditions). Usually these are the

@@ -41,7 +41,7 @@ def _extent(text: str, size: float) -> tuple[float, float]:
 
 
 def fitted(text: str, width: float, size: float = _SIZE) -> str:
-    """Return a text; if it is wider than ``width``, it is cut and ends with an ellipsis."""
+    """Return a text, cut to at most ``width`` inches; a cut text ends with an ellipsis."""
     cut = len(text)
     while cut > 1 and text_width(end_cut(text, cut), size) > width:
         cut -= 1

@@ -65,7 +65,8 @@ class Metric(ABC):
     Attributes:
         name: name of the metric on the command line.
         scores: specifications of the scores.
-        requires: what the dataset or the model must have, such as ``batch``; if it is missing, the metric is skipped.
+        requires: properties that the dataset or the model must have, such as ``batch``. If a property is missing, the
+            metric is skipped.
         reads_synthetic: whether the metric reads synthetic rows. Such a metric is skipped in suites without synthetic
             rows.
     """
@@ -99,7 +100,7 @@ class Metric(ABC):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return the figures of the metric, drawn from the artifacts of `compute`; by default, there are none.
+        """Return the figures of the metric, drawn from the tables (artifacts) of `compute`; by default, none.
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
         drawing raises an exception. Put the code that draws into a separate module, and import this module with
@@ -107,6 +108,6 @@ class Metric(ABC):
         identifies the scores. After a change of a colour, all scores would be computed again.
 
         Args:
-            artifacts: artifacts of the metric on one dataset, one row per generator.
+            artifacts: the stored tables of the metric on one dataset, one row per generator.
         """
         return ()

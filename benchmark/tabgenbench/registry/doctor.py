@@ -1,4 +1,4 @@
-"""Checks every installed plugin, and reports what it registers and which of these items cannot be used.
+"""Check of every installed plugin. A report lists what a plugin registers and which of these items cannot be used.
 
 Each class is imported in a separate process, because an import may hang or crash.
 """
@@ -28,7 +28,7 @@ OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "r
 
 @dataclass
 class Item:
-    """A generator, metric, dataset, engine or suite of a plugin; ``reason`` says why it cannot be used."""
+    """A generator, metric, dataset, engine, report or suite of a plugin; ``reason`` is empty if nothing is wrong."""
 
     kind: str
     name: str
@@ -45,7 +45,7 @@ class PluginReport:
         version: version of the distribution, if there is one.
         state: ``disabled`` or ``ok``.
         reason: why the plugin is disabled, or empty.
-        items: what the plugin registers: generators, metrics, datasets, engines and suites.
+        items: the generators, metrics, datasets, engines, reports and suites that the plugin registers.
         commands: names of the commands that the plugin adds.
         observers: names of the observer hooks that the plugin implements.
     """
@@ -65,7 +65,7 @@ class PluginReport:
 
     @property
     def problems(self) -> list[Item]:
-        """Items that the author of the plugin must correct, without items that only lack an optional package."""
+        """Items with an error, without items that only lack an optional package."""
         own = [Item("plugin", self.plugin, self.state, self.reason)] if self.state != "ok" else []
         return own + [item for item in self.items if item.state not in ("ok", "not installed")]
 
@@ -78,7 +78,7 @@ def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
     """Import every class that a plugin registers, and return a report for each plugin.
 
     Args:
-        plugins: the loaded plugins; this function disables a plugin whose hook raises an exception.
+        plugins: the loaded plugins. A plugin whose hook raises an exception is disabled in this object.
         engine: engine that runs the imports.
 
     Returns:
@@ -174,4 +174,4 @@ def _suite_item(suite: SuiteEntry, plugins: Plugins) -> Item:
 
 
 def _ignore(message: object) -> None:
-    """Ignore a message; tasks that only import send none."""
+    """Ignore a message."""

@@ -1,4 +1,4 @@
-"""Interfaces of the objects that observer hooks get."""
+"""Interfaces of the objects that are passed to observer hooks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ObservedCell(Protocol):
 
 
 class ObservedRun(Protocol):
-    """A run as a whole."""
+    """One run of a suite."""
 
     @property
     def suite_name(self) -> str:
@@ -39,7 +39,7 @@ class ObservedRun(Protocol):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether observers must not print, because the caller shows the result."""
+        """True if the caller shows the result, so that observers must print nothing."""
 
     @property
     def n_cells(self) -> int:

@@ -82,8 +82,8 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
     """Return the fields of a card, overridden by the fields in ``given``.
 
     If a column has one role in the card and another in ``given``, the role in ``given`` is used. For example,
-    ``conditions=[income]`` removes ``income`` from the categorical features of the card. Columns that ``given`` ignores
-    are ignored in addition to the ignored columns of the card. With ``ignore=[]``, no column is ignored.
+    ``conditions=[income]`` removes ``income`` from the categorical features of the card. Columns in ``given.ignore``
+    are added to the ignored columns of the card, but with ``ignore=[]`` no column is ignored.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}

@@ -1,13 +1,13 @@
 """A dataset from a user's file. The user gives the path of the table, or of a card that describes the table.
 
-A card is a TOML file with the fields of `FileCard`, or a metadata JSON of SDV. Missing fields are inferred from the
-table, and the note of its `Source` lists them:
+A card is a TOML file with the fields of `FileCard`, or a metadata file of the package SDV. Missing fields are inferred
+from the table, and a note in its `Source` lists these fields:
 
-* Sample ids are the first column if this column has no name, a name in `ID_NAMES` (``id``, ``sample``) or unique text.
+* The first column contains the sample ids if it has no name, a name in `ID_NAMES` (``id``, ``sample``) or unique text.
   Otherwise, rows are numbered from 1.
 * In CSV, tab-separated and Parquet files, `find_roles` infers the roles of the other columns.
 * In h5ad files, ``X`` contains the features. A column of ``obs`` with a name in `GROUP_NAMES`, such as ``donor``, is
-  the group. No column is a condition, because ``obs`` often has many columns.
+  the group. By default, no column is a condition, because ``obs`` often has many columns.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class FileSource(DatasetSource):
 
     Args:
         config: options from the command line or a suite, which override the card.
-        path: the card (TOML, or a metadata JSON of SDV) or the table itself.
+        path: the card (TOML file, or metadata file of the package SDV) or the table itself.
         card: further fields of the card, for a subclass whose card is not a file.
 
     Raises:
@@ -99,10 +99,7 @@ class FileSource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the card, the options, the content of the file and the code that reads it.
-
-        The hash of a dataset source in another package does not include the code of this module.
-        """
+        """Return a hash of the card, the options, the content of the file and the code that reads the file."""
         facts = [
             code_hash(__name__),
             self.name,
@@ -143,7 +140,7 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
     Args:
         frame: one row per sample, indexed by sample ids.
         said: the fields of the card that the user has set.
-        names: name of the dataset, and name of the file or data for the note on inferred fields.
+        names: name of the dataset, and the name of the file or data in the note on inferred fields.
         where: name of the table in error messages.
 
     Raises:
@@ -178,7 +175,7 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether the card decides the column roles, and not the roles that TabGenBench wrote into ``adata``."""
+    """Return whether the card decides the roles of columns, instead of roles that TabGenBench stored in ``adata``."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 

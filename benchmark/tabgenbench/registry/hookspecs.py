@@ -42,12 +42,12 @@ def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[emp
 
 @hookspec
 def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
-    """Return reports, which turn results into a board, as classes or `Lazy` objects."""
+    """Return reports, as classes or as `Lazy` objects; a report turns results into a board."""
 
 
 @hookspec
 def register_engines() -> list[type[Engine] | Lazy]:  # type: ignore[empty-body]
-    """Return engines, which run tasks and which ``--executor`` selects, as classes or `Lazy` objects."""
+    """Return engines, as classes or as `Lazy` objects; an engine runs the trainings, and ``--executor`` selects one."""
 
 
 @hookspec
@@ -67,7 +67,7 @@ def run_started(run: ObservedRun) -> None:
 
 @hookspec
 def cell_started(cell: ObservedCell) -> None:
-    """Observe that one training (a cell), or only its scoring, begins."""
+    """Observe the start of one training (a cell), or of its scoring if the generator is already trained."""
 
 
 @hookspec
@@ -77,7 +77,7 @@ def cell_progress(cell: ObservedCell, progress: Progress) -> None:
 
 @hookspec
 def cell_finished(record: CellRecord) -> None:
-    """Observe that one training and its scoring have ended, whether they succeeded or failed."""
+    """Observe the end of one training and its scoring, after success or failure."""
 
 
 @hookspec

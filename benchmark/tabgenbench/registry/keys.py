@@ -44,7 +44,7 @@ def make_key(**parts: Any) -> str:
 
 
 def seed_of(*parts: int | str) -> int:
-    """Return a seed below 2**63 for numbers and words, such as ``seed_of(0, "sample", 3)``."""
+    """Return a seed below 2**63 computed from numbers and words, such as ``seed_of(0, "sample", 3)``."""
     words = [int.from_bytes(hashlib.sha256(str(part).encode()).digest()[:8], "big") for part in parts]
     state = np.random.SeedSequence(words).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))

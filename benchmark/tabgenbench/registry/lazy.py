@@ -53,7 +53,7 @@ class Lazy:
         """Import and return the class.
 
         Args:
-            without_packages: whether to import the class even if packages of its extra are missing.
+            without_packages: whether to import the class even if packages of the extra ``self.extra`` are missing.
 
         Raises:
             PluginError: a package of the plugin's extra is not installed, the import raises an exception, the class is
@@ -116,7 +116,7 @@ def load_target(target: Target) -> Any:
 
     Raises:
         PluginError: the module has no class of this name.
-        Exception: any exception of the imported module.
+        Exception: any exception that the import of the module raises.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

@@ -1,4 +1,4 @@
-"""Loads installed plugins, and finds the classes and suites that they register by name."""
+"""Loading of installed plugins, and look-up by name of the classes and suites that plugins register."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class Entry:
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Return whether this entry describes a given class, without importing the entry's class."""
+        """Return whether a class is the registered class, without importing the registered class."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
     @property
     def extra(self) -> str:
-        """The optional extra that installs the packages of the class; an empty text if there is none."""
+        """The optional extra that installs the packages of the class; empty if the class needs no extra."""
         return self.target.extra or "" if isinstance(self.target, Lazy) else ""
 
     @property
     def lacks(self) -> str:
-        """A text with the missing packages and the command that installs them; empty if no package is missing."""
+        """A sentence with the missing packages and the command that installs them; empty if none is missing."""
         return self.target.lacks if isinstance(self.target, Lazy) else ""
 
     def load(self, *, without_packages: bool = False) -> Any:
@@ -56,7 +56,7 @@ class Entry:
         return self.target.load(without_packages=without_packages) if isinstance(self.target, Lazy) else self.target
 
     def load_fitting(self, kind: Kind, *, without_packages: bool = False) -> Any:
-        """Import the class, check and return it; see `Lazy.load` for ``without_packages``.
+        """Import the class, check that it fits its kind, and return it; see `Lazy.load` for ``without_packages``.
 
         Raises:
             PluginError: the class cannot be imported or cannot be used as a plugin of its kind.
@@ -92,7 +92,7 @@ class Plugins:
 
     Attributes:
         manager: the pluggy manager, which has only the enabled plugins.
-        disabled: the disabled plugins, the earliest failure first.
+        disabled: the disabled plugins, in the order in which they were disabled.
         versions: versions of the plugins' distributions, by plugin.
         commands: names of the commands that each plugin added in `add_commands`, by plugin.
     """
@@ -104,7 +104,7 @@ class Plugins:
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
 
     def registered(self, kind: Kind) -> list[Entry]:
-        """Return all entries of a kind, sorted by name; several entries may have the same name."""
+        """Return all entries of a kind, such as ``generators``, sorted by name; names may be repeated."""
         if kind not in self._entries:
             found = [
                 Entry(target.name, _summary(target), plugin, target)
@@ -118,7 +118,7 @@ class Plugins:
         """Return a dictionary from name to entry for a kind, such as ``generators``, sorted by name.
 
         Raises:
-            PluginError: two entries have the same name. The message names both distributions.
+            PluginError: two entries have the same name; the message names both plugins.
         """
         found: dict[str, Entry] = {}
         for entry in self.registered(kind):

@@ -34,8 +34,8 @@ class MemorySource(DatasetSource):
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
         name: name of the dataset in results.
-        said: fields of the table's description: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``,
-            ``scale``, ``log2p1``, ``layer``, ``per_10k``, ``metadata`` (path of a metadata JSON of SDV), and others.
+        said: fields of the dataset's card, such as ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``,
+            ``id``, ``scale``, ``log2p1``, ``layer``, ``per_10k``, and ``metadata`` (metadata file of the package SDV).
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.

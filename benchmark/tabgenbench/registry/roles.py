@@ -6,8 +6,8 @@ A column gets the first role in this list that applies:
 * the group, if the column has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
 * a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label``; the
   values must be true / false, text with few different values, or at most 20 different whole numbers;
-* a numeric feature, if the column contains numbers or different dates (dates become whole numbers of, for example, days
-  since the first date);
+* a numeric feature, if the column contains numbers or different dates (dates become whole numbers, such as the number
+  of days since the first date);
 * left out, if the column has no value or the same value in every row;
 * left out, if the column is text with more than 1,000 values or with more values than half the rows, because this looks
   like identifiers or free text;
@@ -59,7 +59,7 @@ class Roles:
         frame: the table, without columns that are left out and rows that are dropped.
         schema: roles of the columns.
         layout: every column of the file.
-        note: text that lists what was inferred.
+        note: text that lists the inferred roles.
     """
 
     frame: pd.DataFrame
@@ -82,11 +82,11 @@ class _Found:
 
 
 def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str) -> Roles:
-    """Infer the roles of columns that the card does not give, and return the roles of all columns.
+    """Infer the roles that the card does not give, and return the roles of all columns.
 
     Args:
         frame: one row per sample, without the sample ids and the ignored columns.
-        said: the given fields of the card.
+        said: the card (description of the table).
         title: name of the table in the returned note.
         where: name of the table in error messages.
 
@@ -134,7 +134,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
 
 
 def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
-    """Return the roles that a card gives to columns of ``obs``, and a text on the inferred roles."""
+    """Return the roles of the columns of ``obs``, from a card and by default, and a text on the default roles."""
     notes = [f"{title}, {len(obs):,} rows"]
     group = said.group
     if group is None:
@@ -225,7 +225,6 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
 
 
 def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:
-    """Return the kind of a column, such as number or date; record the format of dates in ``found``."""
     name, filled = str(column.name), column.dropna()
     if filled.empty:
         return "empty"
@@ -353,7 +352,6 @@ def _note(
     ids: str | None,
     n_rows: tuple[int, int],
 ) -> str:
-    """Return a text on the inferred roles and kinds of columns; ``n_rows``: rows of the file, rows of the table."""
     made = [name for name in schema.categorical_features if name in found.columns]
     facts = {
         "sample ids": [ids] if ids and said.id is None else [],

@@ -1,4 +1,4 @@
-"""Metadata of the package SDV (a JSON file) as the card (description) of a table.
+"""Conversion of metadata of the package SDV (a JSON file) to the card (description) of a table.
 
 SDV has two formats for one table: ``{"columns": {...}, "primary_key": ...}`` and
 ``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` (https://docs.sdv.dev/sdv/concepts/metadata). This
@@ -7,8 +7,9 @@ module reads both formats. The kind of a column in SDV (``sdtype``) determines i
 * ``numerical``: a feature;
 * ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, whose order is ignored;
 * ``datetime``: a date, in the format of ``datetime_format`` if this field is given;
-* ``id``, ``unknown`` and personal data such as ``email``: left out, but the primary key is the sample id;
-* the sequence key (the column that identifies the rows of one entity): the group.
+* ``id``, ``unknown`` and personal data such as ``email``: left out, except the primary key, which becomes the sample
+  id;
+* the sequence key (the column that identifies the rows of one entity): the group, that is, the donor.
 
 No column becomes a condition, because the SDV format has no such role.
 """
@@ -87,7 +88,6 @@ def _only_table(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Any
 
 
 def _kind(column: str, facts: Any, path: Path) -> str:
-    """Return the ``sdtype`` of a column, or ``left out`` for identifiers, personal data and unknown values."""
     kind = facts.get("sdtype") if isinstance(facts, dict) else None
     if not isinstance(kind, str):
         raise DataError(f"{path}: column {column!r} has no sdtype, expected one of {', '.join(KINDS)}; {FIX}")

@@ -1,4 +1,4 @@
-"""Queue of a run's cells. A cell is a training of one generator on one split with one seed."""
+"""Queue of the trainings (cells) of a run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ OFFER_SECONDS = 0.02  # between two checks for new cells while preflight checks 
 
 
 class CellQueue:
-    """Gives trainings to the threads of a run, which share one queue.
+    """Queue from which all threads of a run take their next training.
 
-    A training enters the queue as soon as its generator has been checked, while other generators are still checked. If
-    the run has a time budget, the queue is sorted by round (all trainings with one seed on one split, see
-    `tabgenbench.run.budget`). The second round starts after all trainings are in the queue. If the next training does
-    not fit into the remaining time, no further training starts.
+    A training enters the queue as soon as its generator has been checked. If the run has a time budget, the trainings
+    are done in rounds (see `tabgenbench.run.budget`). A round consists of all trainings with one seed on one split. The
+    second round starts only after all trainings are in the queue, so that the first round is complete. If the next
+    training does not fit into the remaining time, no further training starts.
 
     Args:
         run: the run.
-        claims: locks on trainings, so that two runners of one store do not repeat each other's work.
+        claims: locks on trainings, so that two programs that use the same store never run the same training.
         stopping: event that is set when the run must stop.
     """
 
@@ -55,14 +55,14 @@ class CellQueue:
                 self._waiting.sort(key=lambda cell: self._order[cell.key])
 
     def end_offers(self) -> None:
-        """Declare that all trainings are in the queue, so that `next` returns None once the queue is empty."""
+        """Declare that no more trainings will be added; `next` then returns None when the queue is empty."""
         with self._choosing:
             self._all_offered = True
 
     def next(self) -> Cell | None:
-        """Return the next training and lock it for this runner, or return None if no further training starts.
+        """Return and lock the next training, or return None if no further training may start.
 
-        The call waits while other runners work on all remaining trainings.
+        The call waits while other programs run all the remaining trainings.
         """
         while not self._stopping.is_set():
             with self._choosing:

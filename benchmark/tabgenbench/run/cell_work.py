@@ -44,7 +44,8 @@ class CellWork:
     Args:
         run: the run.
         engine: engine that runs the code of plugins.
-        announce: function that calls a hook of the observers (plugins that follow a run), given its name and arguments.
+        announce: function that takes the name and the arguments of a hook, and calls this hook of all observers
+            (plugins that follow a run).
         stopping: event that is set when the run must stop.
     """
 
@@ -56,7 +57,7 @@ class CellWork:
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Train the generator and compute its metrics, each unless a result exists; return the record of the training.
+        """Train the generator and compute its metrics, unless the results exist; return the record of the training.
 
         Raises:
             Stopped: the run was stopped during the work.
@@ -150,7 +151,7 @@ class CellWork:
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics. The metrics of each Python distribution run in their own process."""
+        """Compute metrics; the metrics of each Python distribution (package) run in one process."""
         groups: dict[str, list[str]] = {}
         for label in labels:
             groups.setdefault(self.run.plan.metrics[label].distribution, []).append(label)
@@ -249,7 +250,7 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return time, memory and status of each phase (such as fit) that began.
+    """Return time, memory and status of each phase (such as fit) that the task has started.
 
     The seconds of fit and sample exclude the time in which tables are written.
     """

@@ -26,7 +26,7 @@ class EngineChoice:
 
     Attributes:
         kind: class of the engine.
-        options: options of the engine, with the defaults that `Engine.settle` inserts.
+        options: options of the engine; `Engine.settle` has inserted the defaults.
         timing: whether trainings run one at a time, so that measured times can be compared.
         retry_failed: whether failed trainings and metrics are repeated.
         keep_models: whether trained models are kept. If None, models of at most `MODEL_BYTES` are kept.
@@ -63,7 +63,7 @@ class EngineChoice:
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return an engine that is ready for tasks; without ``store``, the tasks must not use a folder of results."""
+        """Return an engine that is ready for tasks; if ``store`` is None, the tasks must not use a store."""
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder

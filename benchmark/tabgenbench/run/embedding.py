@@ -1,4 +1,4 @@
-"""Embedding of rows and prediction of labels by a trained generator, and the file of the results.
+"""Embedding of rows and prediction of labels by a trained generator, and the file that stores the results.
 
 The file ``embedding.npz`` is in the folder of the synthetic tables of a training. It contains the arrays
 ``train/<latent space>``, ``test/<latent space>`` and ``predicted/<column>``, without pickled objects.
@@ -33,7 +33,7 @@ __all__ = ["Embedded", "embed_rows", "read_embedding"]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Latent coordinates and labels that one trained generator computed; a dictionary is empty if there are none.
+    """Latent coordinates and labels that one trained generator computed; a missing result is an empty dictionary.
 
     Attributes:
         train: coordinates of the training rows, followed by the validation rows, by name of the latent space.
@@ -49,7 +49,7 @@ class Embedded:
 def embed_rows(
     generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
 ) -> list[str]:
-    """Embed all rows of a split, predict conditions of test rows, write both to a file, and return notes on errors.
+    """Write the embeddings of all rows and the predicted conditions of test rows to a file; return notes on errors.
 
     If the generator can neither embed nor predict, no file is written. An error of the generator is returned as a note,
     because the synthetic tables of the generator are still usable. With ``must_succeed``, which is set for suites

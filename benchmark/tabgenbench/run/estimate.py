@@ -24,10 +24,11 @@ class GeneratorEstimate:
         label: name of the generator with the options that differ from the defaults.
         cells: number of pending trainings.
         seconds: total seconds, or None if the time of a training is unknown.
-        low: total seconds if each training is as fast as the fastest earlier training.
-        high: total seconds if each training is as slow as the slowest earlier training.
-        bytes: size of the files that the trainings write; without an earlier training, only of the synthetic tables.
-        source: text that says on what the estimate is based.
+        low: total seconds if each training is as fast as the generator's fastest earlier training.
+        high: total seconds if each training is as slow as the generator's slowest earlier training.
+        bytes: size of the files that the trainings write. If the generator has no earlier training, only the synthetic
+            tables are counted.
+        source: text that names the source of the estimate, such as ``3 earlier cells``.
     """
 
     label: str
@@ -40,7 +41,7 @@ class GeneratorEstimate:
 
     @classmethod
     def of(cls, label: str, found: Sequence[CellEstimate]) -> Self:
-        """Return the sum of the estimates of the trainings of one generator."""
+        """Return the estimate of one generator: the sum over its pending trainings."""
         known = [one for one in found if one.seconds is not None]
         return cls(
             label=label,
@@ -54,7 +55,7 @@ class GeneratorEstimate:
 
     @property
     def row(self) -> list[object]:
-        """Label, number of trainings, time per training, total time, disk space and source, for a table."""
+        """Table row: label, number of trainings, time per training, total time, disk space and source."""
         if self.seconds is None:
             return [self.label, self.cells, "unknown", "unknown", bytes_text(self.bytes), self.source]
         one, n = range_text(self.seconds / self.cells, self.low / self.cells, self.high / self.cells), self.cells
@@ -70,7 +71,7 @@ class Estimate:
         workers: number of trainings that run at the same time.
         longest: seconds of the longest training.
         split_bytes: size in bytes of splits that must still be written.
-        unknown_metrics: metrics whose time is unknown; the estimate does not include their time.
+        unknown_metrics: metrics of unknown duration, which the estimated times do not include.
     """
 
     generators: tuple[GeneratorEstimate, ...]
@@ -81,7 +82,7 @@ class Estimate:
 
     @classmethod
     def of(cls, cells: Sequence[tuple[Cell, CellEstimate]], *, workers: int, split_bytes: float = 0.0) -> Self:
-        """Return the sum of the estimates of all trainings of a run."""
+        """Return the estimate of a run, computed from the estimates of its pending trainings."""
         by_label: dict[str, list[CellEstimate]] = {}
         for cell, found in cells:
             by_label.setdefault(cell.identity.label, []).append(found)
@@ -100,12 +101,12 @@ class Estimate:
 
     @property
     def bytes(self) -> float:
-        """Size of all new files in bytes."""
+        """Size in bytes of all files that the run will write."""
         return self.split_bytes + sum(one.bytes for one in self.generators)
 
     @property
     def line(self) -> str:
-        """Text with time, disk space and source of the estimate: ``about 14 min and 120 MiB of disk (...)``."""
+        """Estimate as text, such as ``about 14 min and 120 MiB of disk (...)``, with its source in parentheses."""
         known = [one for one in self.generators if one.seconds is not None]
         unknown = [one.label for one in self.generators if one.seconds is None]
         if not known:
@@ -121,7 +122,7 @@ class Estimate:
         return f"{time} and {bytes_text(self.bytes)} of disk ({based})"
 
     def timed_line(self, label: str) -> str:
-        """Return a text with the estimated times of one generator and of the whole run, to show during the run."""
+        """Return a text that the run shows: the estimated times of one generator and of the whole run."""
         [one] = [one for one in self.generators if one.label == label]
         shared = min(self.workers, one.cells)
         time = range_text((one.seconds or 0.0) / shared, one.low / shared, one.high / shared)

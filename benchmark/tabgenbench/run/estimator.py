@@ -2,10 +2,11 @@
 
 The generator, its options (except ``epochs``) and the kind of device of an earlier training must be equal to those of
 the new training. Earlier trainings with the same table, epochs and number of threads are preferred. If there are none,
-the estimate uses earlier trainings on the table of the most similar size. Their times are multiplied by a ratio:
+the estimate uses earlier trainings on the table of the most similar size. The time of a metric is estimated from
+trainings of any generator. Times are multiplied by a ratio:
 
-- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network. If the
-  generator has no option ``epochs``, the ratio of training rows x features;
+- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network. For a
+  generator without the option ``epochs``, the ratio is that of training rows x features;
 - sampling, metrics and synthetic tables: the ratio of test rows x features x number of synthetic tables;
 - everything else (imports, reading, writing): 1.
 
@@ -57,7 +58,7 @@ class CellEstimate:
         seconds: estimated seconds, or None without an earlier training of the generator.
         low: seconds according to the fastest earlier training.
         high: seconds according to the slowest earlier training.
-        bytes: size of all files, or only of the synthetic tables if there is no earlier training.
+        bytes: size of the stored files. Without an earlier training, only the size of the synthetic tables is known.
         earlier: keys of the earlier trainings that the estimate uses.
         is_scaled: whether the earlier trainings have another table or number of epochs, so that times were multiplied
             by a ratio.
@@ -104,7 +105,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier training. A finished training replaces times from first epochs of its generator."""
+        """Add an earlier training. A finished training replaces measurements of running trainings of its generator."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -191,8 +192,6 @@ class Estimator:
         return True
 
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
-        """Return earlier trainings on the same table or, if there are none, on the table of most similar size."""
-
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:
             is_other = _place(one.identity) != _place(new)
             return is_other, one.threads != self.threads, abs(math.log(_work(one.identity) / _work(new)))

@@ -75,7 +75,7 @@ class Exported:
 
 
 def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
-    """Return the requested synthetic table. The store is not changed.
+    """Return the requested synthetic table.
 
     Raises:
         ConfigError: the request matches no training in the store, or an option is invalid.

@@ -27,10 +27,11 @@ MOST = 5  # cells or labels that a message names
 class CellChoice:
     """Description of the training (cell) to select.
 
-    Generator and dataset may be omitted if the store has only one.
+    With ``cell``, all other attributes must be omitted. ``generator`` or ``dataset`` may be omitted if the store has
+    only one.
 
     Attributes:
-        cell: key of the training, the first characters of the key, or the title of the training.
+        cell: key of the training, first characters of the key, or title (``cvae · rnaseqdb · split 0 · seed 0``).
         generator: label, name, class or instance of the generator.
         dataset: label, name or path of the dataset.
         split: number of the split, by default the lowest.
@@ -51,7 +52,7 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
         store: the store.
         choice: the training to select.
         plugins: the plugins, to which a class in ``choice`` is added.
-        say: function that prints a message, such as that the latest of several matching trainings is used.
+        say: function that prints a message, for example if several trainings match and the latest is used.
 
     Raises:
         StoreError: the store has no trainings.
@@ -115,9 +116,9 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records of one label: the first label of ``wanted`` that some record has.
+    """Return the records with the first label in ``wanted`` that some record has.
 
-    The name of a plugin is enough if only one label has this name.
+    A plugin's name without options stands for a label with options if only one label begins with this name.
     """
     labels = sorted(set(map(label, records)))
     if not wanted:

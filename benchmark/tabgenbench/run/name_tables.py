@@ -21,7 +21,7 @@ def is_one_table(synthetic: Any) -> bool:
 
 
 def name_tables(synthetic: Any) -> dict[str, Data]:
-    """Return a dictionary of the synthetic tables by name; a file has its name without suffix.
+    """Return the synthetic tables in a dictionary by name; the name of a file is used without its suffix.
 
     Args:
         synthetic: a path of a file or a folder of files, a list of paths, a dictionary of tables by name, or one table

@@ -23,7 +23,7 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 def find_work(run: Run) -> list[Cell]:
     """Return the cells (trainings) whose generator must be trained or scored.
 
-    The function also stores in ``run`` what each cell needs and when its files last changed.
+    The pending work of each cell, and the times at which its files last changed, are stored in ``run``.
     """
     todo = []
     for cell in run.plan.cells:

@@ -1,4 +1,4 @@
-"""The plan of a run: plugins with validated options, and all trainings (cells) with identifying hashes (keys)."""
+"""The plan of a run: all trainings (cells) and their metrics, with validated options and with keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class OpenedDataset(NamedTuple):
     train_rows: int | None = None
 
     def named(self, label: str) -> OpenedDataset:
-        """Return the dataset with this label, followed by the option ``train_rows`` if it is set."""
+        """Return the dataset with a new label, to which the option ``train_rows`` is appended if it is set."""
         if self.train_rows is not None:
             label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
         return self._replace(label=label)
@@ -62,7 +62,7 @@ class OpenedDataset(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PluginChoice:
-    """A generator or a metric of a suite, with all its options.
+    """A generator or a metric of a suite, with all options.
 
     Attributes:
         distribution: Python distribution that registers the plugin.
@@ -82,13 +82,13 @@ class PluginChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice(PluginChoice):
-    """A generator of a suite, with all its options.
+    """A generator of a suite, with all options.
 
     Attributes:
         is_planted: whether the generator is a control with a deliberate fault, which boards leave out.
-        lacks: names of missing packages of the generator, or empty. With missing packages, the generator is not
-            trained.
-        title: label that the suite sets for boards, or empty.
+        lacks: names of missing packages of the generator, or an empty text. With missing packages, the generator is
+            not trained.
+        title: label that the suite sets for boards, or an empty text.
     """
 
     card: Card
@@ -118,7 +118,7 @@ class Cell:
         key: hash of everything that can change the trained model and its samples.
         identity: dataset, split, generator and seed, as stored in the results.
         generator: the generator to train.
-        metric_keys: for each label of a metric, the hash that identifies its scores.
+        metric_keys: the key of each metric's scores, by the label of the metric.
     """
 
     key: str
@@ -144,7 +144,7 @@ class Plan:
     split_notes: dict[str, str] = field(default_factory=dict)
 
     def to_record(self, command: str) -> SuiteRecord:
-        """Return the record of the suite, which is stored for boards."""
+        """Return the suite's record, from which boards are computed."""
         rows = [
             SuiteRow(
                 key=cell.key,
@@ -269,16 +269,14 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Return all trainings (cells) of a suite, each with an identifying hash (key).
-
-    Trainings with equal keys are planned once.
+    """Return all trainings (cells) of a suite, each with its key; equal keys occur once.
 
     Args:
         suite: the suite.
         resolved: generators and metrics of the suite.
         prepared: datasets of the suite with their splits.
         device: device of the computation. Its kind, ``cpu`` or ``cuda``, is part of the keys.
-        threads: number of threads of each training, part of the keys.
+        threads: number of threads of each training, which is part of the keys.
     """
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}
@@ -368,7 +366,7 @@ def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) ->
 
 
 def metric_key(name: str, config: dict[str, Any], code: str) -> str:
-    """Return a hash of everything that can change the scores of a metric; ``code`` is the hash of its code."""
+    """Return a hash of everything that can change the scores of a metric; ``code`` is the hash of the metric's code."""
     return make_key(version=SCHEMA_VERSION, metric=name, config=config, code=code)
 
 

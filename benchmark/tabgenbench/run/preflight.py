@@ -2,7 +2,7 @@
 
 Each generator is checked in a separate process, because its code may hang or crash. A training (cell) is refused in
 three cases: a package of the generator is missing, the generator does not support the table, or its memory estimate
-exceeds the limit. Any other problem causes a warning, and the generator is trained.
+exceeds the limit. After any other problem, the training starts with a warning.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Question = dict[Size, list[Cell]]  # to one generator with its options: its tabl
 
 @dataclass(frozen=True)
 class Refusal:
-    """Reason why a training does not start, and its estimated memory in bytes, if known."""
+    """Reason why a training does not start, and the estimated memory of the training in bytes, if known."""
 
     reason: str
     estimate: int | None = None
@@ -59,10 +59,7 @@ class Preflight:
     warnings: dict[str, str] = field(default_factory=dict)
 
     def lines(self, cells: Iterable[Cell]) -> list[str]:
-        """Return one line of text per generator, dataset and reason: first refusals, then warnings.
-
-        Reasons that differ only in numbers share a line.
-        """
+        """Return one line of text per generator, dataset and reason: first refusals, then warnings."""
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
         return _grouped("refused", refused, cells) + _grouped("may fail", self.warnings, cells)
@@ -89,7 +86,7 @@ def find_refusals(
     at_once: int = 1,
     accept: Callable[[Sequence[Cell]], None] = lambda cells: None,
 ) -> Preflight:
-    """Check each generator on its tables, and return refusals, memory estimates and warnings.
+    """Check each generator on the tables of its trainings; return refusals, memory estimates and warnings.
 
     Generators with fast imports are checked first, so that they can be trained while large libraries are imported.
 
@@ -154,7 +151,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the result for tables for which the check sent no result."""
+    """Return the answer for all tables about which the checking process sent no answer."""
     if outcome.status == "skipped":  # the constructor raised Unsupported, as it would before a fit
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -225,7 +222,7 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...], int], send: Send) -> None:
     """Check one generator on each of its tables.
 
-    Each result is sent before the next table is checked, because this check may crash the process.
+    Each result is sent before the next table is checked, because the next check may crash the process.
     """
     target, options, sizes, draws = payload
     kind = load_target(target)

@@ -1,4 +1,4 @@
-"""Choice of the modules that a process imports before it runs a plugin, from the plugin's source code."""
+"""Choice of the modules that a process imports before it runs a plugin. The source code of the plugin decides."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the names of at most two sets of modules, which are imported when a run starts.
+    """Return the names of the sets of modules (at most two) to import at the start of a run.
 
     Each set is imported in its own process. More than two simultaneous imports would delay the first trainings, so
-    other sets are imported when they are needed. This function imports no plugin.
+    other sets are imported when they are needed.
     """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
@@ -74,16 +74,16 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
 
 
 def preload_for(*targets: Target) -> str:
-    """Return the name of the set of modules to import before these classes are used."""
+    """Return the name of the set of modules that a process imports before it uses these classes."""
     return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
 
 
 @cache
 def preload_of(*targets: Target) -> str:
-    """Return the name of the smallest set of modules with all slowly imported packages that the targets import.
+    """Return the name of the smallest set of modules that contains all slow imports of the targets.
 
-    The name is ``full``, the largest set, if no set contains all of these packages, or if a target is pickled, cannot
-    be read or imports an unknown package.
+    The result is ``full``, the largest set, if no set contains all slow imports. The result is also ``full`` if a
+    target is pickled, has no readable source code or imports an unknown package.
 
     Args:
         targets: ``module:Class``, a module name, or a pickled class.

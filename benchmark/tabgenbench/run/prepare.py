@@ -28,7 +28,7 @@ class Prepared:
     Attributes:
         index: label, fingerprint, size, schema, stored splits and new splits of the dataset.
         splits: the requested splits, in order; a split with two folds (``thirds`` in `SplitConfig`) appears twice.
-        identity: hash of the source's code, options and input files; the name of the index file in the store.
+        identity: hash of the source's code, options and input files; the file name of ``index`` in the store.
     """
 
     index: DatasetIndex
@@ -70,7 +70,7 @@ def prepare_dataset(
     say: Callable[[str], None],
     tables: dict[str, Table] | None = None,
 ) -> Prepared:
-    """Return a dataset with its splits; splits that the store lacks are made.
+    """Return a dataset with its splits, which are made if the store lacks any of them.
 
     The table is loaded only if the store lacks a split. Nothing is written.
 
@@ -82,7 +82,7 @@ def prepare_dataset(
         config: settings of the split.
         n_splits: number of splits; split ``i`` has seed ``i``.
         say: called with a line of text before a slow step.
-        tables: tables that this run has loaded, by `identity_of`; a newly loaded table is added.
+        tables: tables that this run has loaded, by the result of `identity_of`; the function adds a loaded table.
 
     Raises:
         ConfigError: the table cannot be split with these settings.

@@ -1,4 +1,4 @@
-"""The progress display: bars on a terminal, one bar in a notebook, plain lines elsewhere."""
+"""Display of the progress of a run, with bars on a terminal, one bar in a notebook, and plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class ProgressDisplay:
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
         """Show the epoch and the losses of a running training.
 
-        Where no bar is shown, printed lines also contain the remaining time. If the run has a new time estimate for a
-        generator, the estimate is printed first.
+        New time estimates of generators are printed first. If there is no bar, the printed line also contains the
+        remaining time.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
@@ -149,7 +149,6 @@ class _NotebookBar:
         self._handle = display({"text/plain": self._text(0, "")}, raw=True, display_id=True)
 
     def show(self, done: int, detail: str, *, at_once: bool = False) -> None:
-        """Update the bar if the last update is `REFRESH_SECONDS` old or ``at_once`` is true."""
         if at_once or time.monotonic() - self._drawn >= REFRESH_SECONDS:
             self._drawn = time.monotonic()
             self._handle.update({"text/plain": self._text(done, detail)}, raw=True)

@@ -1,8 +1,7 @@
 """Comparison of synthetic tables from other programs with controls (simple reference generators).
 
-The results are stored as a suite whose only split is the given training and test rows. Each score names its controls: a
-control with a good value, a control with a bad value, and controls with one known fault. Controls are trained and
-sampled in this process.
+The results are stored as a suite whose only split is the given training and test rows. The specification of each score
+names its controls, which are trained and sampled in this process.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class _Candidate:
     """A synthetic table from another program or from a control, with its description.
 
     Attributes:
-        stored: the table as a run stores it, with counts or with values on the scale on which metrics compare rows.
+        stored: the table in the form in which a run stores it: as counts, or on the evaluation scale.
         phases: times of training and sampling a control; empty for a table from another program.
     """
 
@@ -75,7 +74,7 @@ class _Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Split:
-    """The real training and test rows with filled missing values, and the transform to the scale of the metrics."""
+    """The real training and test rows, with replaced missing values, and the transform to the evaluation scale."""
 
     train: Table
     test: Table
@@ -145,7 +144,7 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
 
 
 def _controls(metrics: Sequence[Choice], plugins: Plugins) -> list[str]:
-    """Return the names of the metrics' controls that are trained on training rows only."""
+    """Return the controls that the scores of the metrics name, without controls that use reference rows."""
     names: dict[str, None] = {}
     for choice in metrics:
         for spec in plugins.find("metrics", choice.name).load_fitting("metrics").scores:
@@ -218,8 +217,6 @@ def _control(choice: GeneratorChoice, plugins: Plugins, split: _Split, seed: int
 
 
 class _Scorer:
-    """Scores synthetic tables on one split and writes their records."""
-
     def __init__(
         self,
         split: _Split,

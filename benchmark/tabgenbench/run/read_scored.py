@@ -37,7 +37,7 @@ class ReadRequest:
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        say: called with lines of text about the tables, such as columns that are not scored.
+        say: function that gets lines of text on the tables, such as the names of columns that are not scored.
     """
 
     train: Data
@@ -57,7 +57,7 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class ScoredTables:
-    """Real and synthetic tables with equal columns, not standardised; `synthetic` has the order of the request."""
+    """Real and synthetic tables with equal columns, not standardised; `synthetic` is in the order of the request."""
 
     train: Table
     test: Table
@@ -65,14 +65,12 @@ class ScoredTables:
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> ScoredTables:
-        """Assign tables, which are in the order of `ReadRequest.inputs`, to the three attributes."""
+        """Return an object from a list of tables in the order of `ReadRequest.inputs`."""
         return cls(tables[0], tables[1], list(tables[2:]))
 
 
 @dataclass(frozen=True)
 class _Input:
-    """A table to read, with a name for messages if the table has no path."""
-
     words: str
     data: Data
 
@@ -89,7 +87,7 @@ def read_scored_tables(request: ReadRequest) -> ScoredTables:
     """Read the requested tables, and put the columns of all tables in the order of the training rows.
 
     If no table is an h5ad file or an AnnData object, the real rows determine which columns are numeric and which are
-    categorical. Tables may then have missing values, and ``request.say`` gets notes on the tables.
+    categorical. In this case, tables may have missing values, and ``request.say`` gets notes on the tables.
 
     Raises:
         DataError: a table cannot be used, or the columns of the tables differ.
@@ -113,7 +111,6 @@ def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
 
 
 def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> ScoredTables:
-    """Convert the columns of all tables to the kinds (numeric or categorical) that the real rows have."""
     places = [one.where for one in request.inputs]
     real, where = _stacked(frames[:2]), f"{places[0]} and {places[1]}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)

@@ -29,17 +29,15 @@ __all__ = ["PlannedRun", "RunRequest", "ask_generators", "carry_out", "closing_l
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """Request of a run.
+    """Request to plan and carry out a run.
 
     Attributes:
         suite: generators, metrics, and numbers of splits, seeds and draws (synthetic tables per training).
         datasets: the datasets, from `tabgenbench.run.plan.open_dataset`.
-        engine: engine that runs the trainings.
-        store: folder for the results.
-        say: called with lines of text about slow steps and quarantined files.
+        say: called with lines of text about slow steps and about corrupt files of the store.
         command: command that repeats the request; by default the command line of this process.
-        is_quiet: whether plugins that follow the run must not print, because the caller shows the result.
-        budget: time in which trainings may start, or None.
+        is_quiet: whether plugins that observe the run must not print, because the caller shows the result.
+        budget: time after which no training starts, or None.
         estimate_from: another store whose records are used to estimate times, or None.
     """
 
@@ -56,7 +54,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A run that can start: all names, options and tables have been validated. Nothing is written yet."""
+    """A run that can start: all names, options and tables are valid. Nothing is written yet."""
 
     run: Run
     engine: EngineChoice
@@ -172,7 +170,7 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 
 
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
-    """Return the last lines of a run's output: skips, failures, disabled plugins, and the number of trainings.
+    """Return the last lines of a run's output, on skips, failures, disabled plugins and the number of trainings.
 
     Args:
         run: a finished run.

@@ -1,4 +1,4 @@
-"""Export of rows: samples from a saved model, or from a generator that is trained again."""
+"""Export of rows that are sampled from a saved model, or from a generator that is trained again."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class RowsPayload:
     """Input of `sample_rows`.
 
     Attributes:
-        training: the generator, its split and its seed; the field ``draws`` is not used.
+        training: the generator, its split and its seed; `FitPayload.draws` is not used.
         model: folder of the saved model, or None to train the generator.
         rows: number of rows, or None to sample one row for each test row, with its conditions.
-        draw: number of the synthetic table; different numbers give different rows.
+        draw: number that changes the random seed, so that different numbers give different rows.
         given: values of condition columns, which all sampled rows get; allowed only with ``rows``.
     """
 
@@ -44,7 +44,7 @@ class RowsPayload:
 
 
 def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
-    """Write sampled rows to `ROWS_FILE`; return the rules for rows that the model could not sample, and notes."""
+    """Write sampled rows to `ROWS_FILE`; return the fallback rules that were used for rare conditions, and notes."""
     trained = train_generator(payload.training, send, model=payload.model)
     send(mark("sample"))
     seed, draw = payload.training.seed, payload.draw
@@ -72,12 +72,12 @@ def ask_conditions(
 
     The conditions are copied from the n training rows in random order. Each row is copied n_rows // n or n_rows // n +
     1 times. If values are given, only training rows with these values are copied. If no training row has all given
-    values, all training rows are used, and the given values replace their values.
+    values, all training rows are used, and the given values replace the values of the copies.
 
     Args:
         train: conditions of the training rows.
         n_rows: number of rows.
-        given: values of some columns, as `check_given` accepts them.
+        given: values of some columns; each value must occur in a training row (see `check_given`).
         rng: random generator.
     """
     fits = np.ones(len(train), dtype=bool)

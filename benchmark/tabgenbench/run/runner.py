@@ -62,12 +62,12 @@ def _work(run: Run, plugins: Plugins, engine: Engine) -> None:
 
 
 def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None] = lambda cells: None) -> Preflight:
-    """Return refusals, memory estimates and warnings for the generators that must be trained.
+    """Check the generators to be trained; return refused trainings with reasons, memory estimates and warnings.
 
     Args:
         run: the run.
         engine: runs the generators' code.
-        accept: called with the cells (trainings) of a generator as soon as the generator is accepted.
+        accept: function that gets the cells (trainings) of a generator as soon as the check of the generator succeeds.
     """
     import shutil
 
@@ -108,7 +108,6 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused trainings, except those that another runner is working on or has recorded."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:

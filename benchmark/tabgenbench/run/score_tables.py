@@ -37,10 +37,10 @@ class ScoreRequest:
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        metrics: the metrics, as an argument of `tabgenbench.registry.suite.make_choices`; if empty, all metrics whose
-            packages are installed.
-        seed: seed of random metrics.
-        say: called with lines of text about assumptions on the tables.
+        metrics: the metrics, in a form that `tabgenbench.registry.suite.make_choices` accepts. If empty, all metrics
+            whose packages are installed are used.
+        seed: seed of the metrics that use random numbers.
+        say: function that gets lines of text on assumptions about the tables.
     """
 
     train: Data
@@ -69,8 +69,8 @@ class ScoreRow:
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read training, test and synthetic tables, transform them to the evaluation scale, and compute every metric.
 
-    Kinds of columns are inferred as in `read_scored_tables`. ``request.say`` receives the number of synthetic rows with
-    a category that no training row has.
+    `read_scored_tables` infers which columns are numeric and which are categorical. ``request.say`` receives the number
+    of synthetic rows with a category that no training row has.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.
@@ -123,7 +123,7 @@ def make_metric(choice: Choice, plugins: Plugins) -> Metric:
 
 @dataclass(frozen=True)
 class Computed:
-    """What a metric computed on a table: its result, or the reason why there is none."""
+    """The result of a metric for one table, or the reason why there is no result."""
 
     status: Status
     reason: str = ""

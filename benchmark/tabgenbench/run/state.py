@@ -24,15 +24,15 @@ MODEL_BYTES = 64 * 2**20  # the largest model that is kept by default
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Options of a run, of which only the kind of device and the number of threads can change a result.
+    """Options of a run. Only the kind of device (CPU or GPU) and the number of threads can change scores.
 
     Attributes:
         device: ``cpu``, ``cuda`` for all GPUs, or ``cuda:INDEX``.
         workers: number of cells (trainings) that run at the same time.
         threads: threads of each cell.
-        timeout: limit of each phase in seconds, or None.
+        timeout: time limit of each phase (such as fit) in seconds, or None.
         memory: memory limit of a cell in bytes, or None.
-        timing: whether measured times must be comparable; trainings without this option are then repeated.
+        timing: whether trainings run one at a time, for comparable times; earlier trainings without it are repeated.
         retry_failed: whether failed cells and metrics are retried.
         model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
@@ -49,18 +49,19 @@ class RunOptions:
 
 @dataclass
 class Run:
-    """A run: its plan, which lists the cells (trainings) of a suite, and its progress.
+    """The plan of a run, which lists the cells (trainings) of a suite, and the progress of the run.
 
     `RunRequest` explains `command`, `is_quiet`, `budget` and `estimate_from`.
 
     Attributes:
-        needs: what must be computed for each pending cell (``todo``), by the cell's key.
-        estimator: estimates times from finished cells, which `load_earlier` reads.
+        todo: pending cells, which this run trains or scores.
+        needs: what must be computed for each pending cell, by the cell's key.
+        estimator: object that estimates times from the finished cells that `load_earlier` has read.
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
-        timed: labels of generators with a new estimate from their first epochs; an observer removes a label it reads.
-        not_started: cells that were not started because the budget was used up, in order.
-        not_kept: records of failed retrainings, by the cell's key; the store keeps the earlier successful records
-            instead.
+        timed: labels of generators whose first epochs gave a new estimate that the run has not yet shown.
+        not_started: cells that did not start because the time budget was too short.
+        not_kept: records of failed repetitions of successful trainings, by the cell's key. The store keeps the
+            successful record instead.
     """
 
     plan: Plan
@@ -92,11 +93,11 @@ class Run:
 
     @property
     def startable(self) -> list[Cell]:
-        """The pending cells (trainings) that passed the checks before training."""
+        """The pending cells (trainings) without the cells that fail a check before the start and are skipped."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
-        """Read the times of finished trainings for the estimates, without changing the store."""
+        """Read the times of earlier trainings, from which the times of pending trainings are estimated."""
         options, new = self.options, [cell.identity for cell in self.todo]
         begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
         earlier = find_earlier(Store(self.store.root), new, without=begun)
@@ -110,7 +111,7 @@ class Run:
         )
 
     def learn(self, record: CellRecord | None) -> None:
-        """Use the measured times of a finished training for the estimates of the remaining ones."""
+        """Use the measured times of a finished training to estimate the times of the pending trainings."""
         for one in read_earlier(self.store, [record.key] if record is not None else []):
             self.estimator.add(one)
 
@@ -123,7 +124,7 @@ class Run:
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
-        """Return the estimated time and disk space of all trainings of `startable`."""
+        """Return the estimated time and disk space of the trainings in `startable`."""
         cells = self.startable
         new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
         missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]

@@ -75,9 +75,9 @@ class _MetricState:
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     """Train a generator, write its synthetic tables and model, and return times, losses and notes.
 
-    The function calls ``send`` with the messages of `train_generator`, and with a `Mark` at the start of each of the
-    phases ``sample``, ``embed`` and ``save``. Test rows are read only after the last table is written, and only if the
-    generator embeds rows or predicts labels.
+    The function calls ``send`` with the messages of `train_generator` (such as losses), and with a `Mark` at the start
+    of each of the phases ``sample``, ``embed`` and ``save``. Test rows are read only after the last table is written,
+    and only if the generator embeds rows or predicts labels.
     """
     trained = train_generator(payload, send)
     transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
@@ -116,9 +116,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every synthetic table of a generator; without synthetic tables, compute each metric once.
 
-    Before each call of a metric, the function sends a `Mark` (message) with the name of the metric's phase. The time
-    limit therefore applies to each metric, and a crash counts as a failure of the metric that caused it. At the end,
-    the function sends ``("scored", label, result)`` for each metric.
+    Before each call of a metric, the function sends a `Mark` (message) with the name of the metric's phase. The
+    receiver therefore applies the time limit to each metric, and counts a crash as a failure of the metric that caused
+    it. At the end, the function sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     own: dict[Side, Table] = {}
@@ -201,7 +201,6 @@ def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
 
 
 def _summary(state: _MetricState) -> dict[str, Any]:
-    """Return the time, scores and artifacts of a metric; artifacts (tables for plots) become CSV text."""
     artifacts: dict[str, str] = {}
     for name, frames in state.artifacts.items():
         with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):

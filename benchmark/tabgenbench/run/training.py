@@ -39,14 +39,11 @@ class FitPayload:
     """Input of `tabgenbench.run.tasks.fit_cell`: paths and settings, without test rows.
 
     Attributes:
-        target: class of the generator, as described by `target_of`.
-        options: options of the generator.
+        target: class of the generator, from `target_of`.
         split_folder: folder with the training rows and the test conditions.
         out_folder: folder for the synthetic tables.
         draws: number of synthetic tables.
-        seed: seed of training and sampling.
-        device: device of the computation.
-        timeout: time limit of each phase in seconds, from which the generator's deadline is computed, or None.
+        timeout: time limit of each phase (such as fit) in seconds, or None.
         model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
 
@@ -67,8 +64,7 @@ class Trained:
 
     Attributes:
         fit_context: the context of the training, or None for a loaded model.
-        fit_seconds: seconds of `Generator.fit`.
-        common: returns the arguments that `FitContext` and `SampleContext` share; each call sets a new deadline.
+        common: function that returns arguments for a `FitContext` or `SampleContext`, with a new deadline in each call.
     """
 
     generator: Generator
@@ -107,8 +103,8 @@ class Trained:
 def train_generator(payload: FitPayload, send: Send, *, model: Path | None = None) -> Trained:
     """Train a generator, or load its saved model.
 
-    The function sends a `Mark` at the start of the phase ``fit``, and `Progress` messages during this phase. Imports,
-    reading and the first use of the device happen before the phase starts and are excluded from reported times.
+    During the phase ``fit``, the function sends a `Mark` (start of the phase) and `Progress` messages. Imports, reading
+    and the first use of the device happen earlier, so reported times exclude them.
     """
     kind = load_target(payload.target)
     config = kind.Config.model_validate(payload.options)
@@ -209,7 +205,7 @@ def _throttled(send: Send) -> Callable[[Progress], None]:
 
 
 def synchronize(device: str) -> None:
-    """Wait until a GPU has finished."""
+    """Wait until a GPU has finished all queued work."""
     if device != "cpu":
         import torch
 

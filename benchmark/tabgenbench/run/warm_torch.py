@@ -1,8 +1,7 @@
-"""Delays the import of torch's compiler, `torch._dynamo`, which few tasks use.
+"""Delays the import of torch's compiler, `torch._dynamo`, until code uses the compiler.
 
-The first step of any optimiser imports `torch._dynamo`, which takes about a second, only to exclude functions from
-compilation. A stand-in replaces `torch._dynamo` until code uses another attribute of it. Fork servers (processes that
-import libraries for tasks) import this module after torch.
+The first step of any optimiser imports `torch._dynamo`, although optimisers only exclude functions from compilation.
+The import takes about a second. This module replaces `torch._dynamo` by a stand-in.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Stand(ModuleType):
     """
 
     def disable(self, function: Callable[..., Any] | None = None, *options: Any, **more: Any) -> Any:
-        """Return the function unchanged: nothing is compiled while this stand-in is in use."""
+        """Return a function unchanged, because nothing is compiled; without a function, call the real `disable`."""
         if function is None or not callable(function):
             return self._real().disable(function, *options, **more)
         return function

@@ -39,8 +39,8 @@ class FailureTest(_Part):
     Attributes:
         name: name of the planted failure (table with one known fault) or of the score's floor (control with a bad
             value).
-        difference: mean over splits of how much worse the score is than for real rows; positive means worse. If the
-            best value is 1, distances from 1 are compared.
+        difference: score for real rows minus score for the fault, mean over splits. The sign is reversed if low
+            scores are better, so positive means worse. If 1 is best, distances from 1 are compared.
         p: one-sided p-value of the paired t-test.
         p_adjusted: p-value after Holm's correction over all planted failures of this score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
@@ -60,11 +60,11 @@ class CalibratedScore(_Part):
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
-        key: the metric's key, a hash of its code and options.
+        key: hash of the metric's code and options.
         detects: planted failures that the score must detect.
         misses: planted failures that the score is known not to detect.
         reference: name of the control that returns real rows, with which failures are compared.
-        values: mean value over the trainings on a split, by name of the generator and by split.
+        values: by name of the generator and by split, the mean value over the trainings on this split.
         tests: one test per planted failure.
         floor: test of the score's floor, the control that shows a bad value; None if the score names no floor.
         reason: why the score has no values on this dataset; empty if it has values.
@@ -95,9 +95,9 @@ class CalibrationRecord(BaseModel):
 
     Attributes:
         dataset: name of the dataset with the options that differ from its defaults.
-        split: settings of the splits for all scores except those of privacy.
-        privacy_split: settings of the splits for scores of privacy.
-        skipped: reason by metric, for metrics that do not apply to the dataset.
+        split: settings of the splits for all scores except privacy scores.
+        privacy_split: settings of the splits for privacy scores.
+        skipped: for each metric that does not apply to the dataset, the reason.
     """
 
     model_config = ConfigDict(extra="allow")

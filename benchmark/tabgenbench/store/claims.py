@@ -1,8 +1,8 @@
-"""Claims: files that state which runner is working on a training (cell), so that no other runner starts this training.
+"""Claims: files that state which runner (process of a run) is working on a cell, so that no other runner starts it.
 
-A hard link creates the file together with its content in one step. The claim of a process on this machine ends with the
-process. Processes on other machines, and processes that are hidden from this user, cannot be checked. Their claims end
-EXPIRY_SECONDS after the last refresh.
+A hard link creates the file together with its content, so no runner reads an incomplete claim. A claim ends with its
+runner. If this machine cannot check whether a runner is alive (on another machine, or hidden from this user), the
+runner's claims end EXPIRY_SECONDS after their last refresh.
 """
 
 from __future__ import annotations
@@ -27,12 +27,9 @@ EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every
 
 
 class Claims:
-    """Makes, refreshes and releases the claims of one runner on trainings (cells), and reads the claims of all runners.
+    """Makes, refreshes and releases the claims of one runner, and reads the claims of all runners.
 
-    Thread-safe.
-
-    Args:
-        store: the store.
+    Several threads may use one object.
     """
 
     def __init__(self, store: Store) -> None:
@@ -43,11 +40,10 @@ class Claims:
         self._mutex = threading.Lock()
 
     def acquire(self, key: str) -> bool:
-        """Claim a training (cell).
+        """Claim a cell.
 
         Returns:
-            Whether this object now holds the claim; False if another runner or another thread of this process already
-            holds the claim.
+            True if this object now holds the claim; False if another runner or thread already holds the claim.
         """
         path = self._path(key)
         seen = _parse(_content(path))
@@ -63,7 +59,7 @@ class Claims:
         return True
 
     def release(self, key: str) -> None:
-        """Release a claim; if another runner has taken the claim in the meantime, nothing changes."""
+        """Release a claim, unless another runner has replaced the claim in the meantime."""
         with self.store.locked():
             with self._mutex:
                 content = self._held.pop(key, None)
@@ -75,8 +71,8 @@ class Claims:
         """Refresh all claims of this runner, so that they do not expire.
 
         Returns:
-            The keys of the trainings whose claims were lost. A claim is lost if this runner was suspended for longer
-            than EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same training.
+            The keys of the cells whose claims were lost. A claim is lost if this runner was suspended for longer than
+            EXPIRY_SECONDS and another runner claimed the cell. Two runners then work on the same cell.
 
         Raises:
             OSError: the file system failed; the call can be repeated.
@@ -96,29 +92,29 @@ class Claims:
     def close(self) -> None:
         """Release all claims.
 
-        A claim that cannot be released ends with this process or when the claim expires.
+        If the file system fails, a claim remains until this process ends or the claim expires.
         """
         for key in list(self._held):
             with suppress(OSError):
                 self.release(key)
 
     def holder(self, key: str) -> Owner | None:
-        """Return the runner that is working on a cell (training), or None."""
+        """Return the runner that is working on a cell, or None."""
         path = self._path(key)
         owner = _parse(_content(path))
         return owner if owner is not None and _holds(owner, path, time.time()) else None
 
     def owners(self) -> dict[str, Owner]:
-        """Return the runner that is working on each claimed cell (training), by the cell's key."""
+        """Return the runners that are working on cells, by the key of the cell."""
         found = ((path.stem, self.holder(path.stem)) for path in self._paths())
         return {key: owner for key, owner in found if owner is not None}
 
     def dead(self) -> list[str]:
-        """Return the keys of cells (trainings) whose claims have expired or whose owners have ended."""
+        """Return the keys of cells whose claims have expired or whose runners have ended."""
         return [path.stem for path in self._paths() if self.holder(path.stem) is None]
 
     def remove_dead(self) -> None:
-        """Remove the claims that have expired or whose owner has ended."""
+        """Remove the claims of the cells that `dead` returns."""
         for key in self.dead():
             with self.store.locked():
                 self._clear(self._path(key), self._clock())
@@ -130,7 +126,7 @@ class Claims:
         return iter(sorted((self.store.root / "claims").glob("*.json")))
 
     def _clock(self) -> float:
-        """Return the time by the clock of the file system, which may differ from the clock of this machine."""
+        """Return the time by the clock of the file system, which also sets the times of the claim files."""
         lock = self.store.root / "claims" / ".lock"
         os.utime(lock)
         return lock.stat().st_mtime
@@ -156,7 +152,7 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove a claim unless it is valid; return whether the training can now be claimed.
+        """Remove a claim unless it is valid; return whether the cell can now be claimed.
 
         The caller must have locked the store.
         """
@@ -214,7 +210,7 @@ def _parse(content: bytes | None) -> Owner | None:
 
 
 def _holds(owner: Owner, path: Path, now: float) -> bool:
-    """Return whether the owner of a claim is running, or cannot be checked but has refreshed the claim recently."""
+    """Return whether a claim is valid: its owner runs or, if this is unknown, has refreshed the claim recently."""
     lives = owner.lives()
     if lives is not None:
         return lives

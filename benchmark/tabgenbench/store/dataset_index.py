@@ -1,4 +1,4 @@
-"""Index files of datasets, with which runs are planned without loading tables, and the saving of new splits."""
+"""Index files of datasets, from which runs are planned without loading tables; storage of new splits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a new split to its final folder, unless an intact split is there; quarantine a damaged split."""
+    """Move a new split to its final folder, unless the folder contains an intact split; quarantine a damaged split."""
     from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
 
     with store.locked():

@@ -1,7 +1,7 @@
 """Reads times and sizes of finished trainings (cells), from which the times of new trainings are estimated.
 
 A record (result file) names the generator at its beginning, so only the few records that an estimate needs are read to
-the end. Unreadable files are skipped, because an estimate must not stop a run. The store is not changed.
+the end. Unreadable files are skipped, because an estimate must not stop a run.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def find_identities(
 ) -> Iterator[tuple[str, CellIdentity]]:
     """Yield the key and the description (`CellIdentity`) of each training (cell) of the given generators.
 
-    The seed and the number of synthetic tables are not read; each description contains 0 and 1 instead.
+    Every description contains seed 0 and one synthetic table, because the true numbers are not read.
 
     Args:
         store: the store.
         generators: names of generators, without options.
-        seconds: time limit of the search; searching 10,000 trainings takes about a third of a second.
+        seconds: time limit of the search.
     """
     wanted = re.compile(rb'\n  "generator": (' + b"|".join(re.escape(_quoted(name)) for name in generators) + rb"),\n")
     until = time.monotonic() + seconds

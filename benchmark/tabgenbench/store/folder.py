@@ -1,4 +1,4 @@
-"""The folder of a store, with atomic writes, temporary files of processes, and a quarantine for corrupt files."""
+"""The folder of a store. Writes are atomic, and corrupt files are moved to a quarantine folder."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Quarantined:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    A corrupt file counts as missing, is listed in `quarantined` and is passed to `on_quarantine`. If `writing` is true,
-    the file is moved to ``quarantine/``.
+    A corrupt file counts as missing, is listed in `quarantined` and is passed to `on_quarantine`. If `writing` is true
+    (the process may change the store), the file is moved to ``quarantine/``.
     """
 
     def __init__(self, root: Path) -> None:
@@ -56,10 +56,10 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold an exclusive lock of the store during the ``with`` block. The block should take only milliseconds.
+        """Hold an exclusive lock of the store during the ``with`` block, which should take only milliseconds.
 
-        On a file system without locks, other processes may write at the same time; only single renames and
-        links are then atomic.
+        On a file system without locks, other processes may write during the block. Each rename or link is then atomic,
+        but not the whole block.
         """
         with _MUTEX:
             if self._depth:  # this thread already holds the lock
@@ -79,17 +79,17 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Create and return a temporary folder below ``tmp``; after this process, a later run removes the folder."""
+        """Create and return a temporary folder below ``tmp``, which a later run removes after this process ends."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return an unused path below ``tmp``; after this process, a later run removes a file at this path."""
+        """Return an unused path below ``tmp``; after this process ends, a later run removes a file at this path."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
-        """Return the files in ``tmp`` whose processes have ended."""
+        """Return the files in ``tmp`` of ended processes, and files of other machines that did not change for a day."""
         try:
             paths = sorted((self.root / "tmp").iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -116,7 +116,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder. Other processes never see a folder of which only a part is removed."""
+        """Remove a file or a folder; other processes see the whole folder or no folder."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -145,7 +145,7 @@ class StoreFolder:
             temporary.unlink(missing_ok=True)
 
     def quarantine(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
-        """Report a file that cannot be read, and move it to ``quarantine/`` if this store is being written.
+        """Report a file that cannot be read, and move the file to ``quarantine/`` if `writing` is true.
 
         Args:
             path: a file or folder of the store.
@@ -181,7 +181,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine what prevents a file at ``path``: a folder at ``path``, or a file in place of a parent folder."""
+        """Quarantine a folder at ``path`` or a file in place of a parent folder, so that ``path`` can be written."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return

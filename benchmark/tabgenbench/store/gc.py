@@ -1,4 +1,4 @@
-"""Garbage collection: synthetic tables and models that no suite needs, and files that dead processes left behind.
+"""Removal of synthetic tables and models that no suite needs, and of files that dead processes left behind.
 
 Records and scores are never removed. A removed table or model can be recreated by training the generator again.
 """
@@ -23,8 +23,8 @@ class Garbage:
     """A file or folder that can be removed.
 
     Attributes:
-        kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims`` (files that mark a training on which a
-            process works).
+        kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims`` (each claim is a file that marks a
+            training as running).
         title: description of the file or folder.
         key: key of the cell (training) to which the file belongs, if any.
     """
@@ -84,7 +84,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
 
 
 def quarantined_files(store: Store) -> tuple[int, int]:
-    """Return the number and the total size in bytes of the files in ``quarantine``."""
+    """Return the number and the total size in bytes of the files in ``quarantine``, the folder of unreadable files."""
     folder = store.root / "quarantine"
     return sum(1 for _ in _files(folder)), _size(folder)
 

@@ -1,7 +1,7 @@
 """Merging of stores: the results of several stores are copied into one, and differences are reported.
 
 The key of a cell (training) is a hash of everything that can change a result, so equal keys should have equal scores.
-If scores with equal keys differ, the target keeps its own scores of the cell, and no scores of the cell are copied,
+If scores with equal keys differ, the target keeps its own scores of the cell. No scores of the cell are then copied,
 because scores of two trainings must not be mixed. If the stores have no metric of the cell in common, the hashes of the
 cell's synthetic tables are compared.
 """
@@ -224,7 +224,7 @@ def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
 
 
 def _copy_score(source: Store, target: Store, score: ScoreRecord) -> None:
-    """Copy the scores of a metric in the order in which a run writes files: artifacts first, the record last."""
+    """Copy the scores of a metric, the record last, so that no record lacks its artifacts."""
     folder, final = source.cell_folder(score.cell_key), target.cell_folder(score.cell_key)
     places = [path.relative_to(folder) for path in sorted((folder / "scores").glob(f"{score.key}.*.csv"))]
     for place in (*places, Path("runs") / f"{score.key}.json", Path("scores") / f"{score.key}.json"):
@@ -266,7 +266,6 @@ def _merge_calibration(theirs: CalibrationRecord, target: Store, report: MergeRe
 
 
 def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:
-    """Return the name of a dataset whose table differs between two stores, or an empty text."""
     tables = _tables(target, ours)
     found = _tables(source, theirs)
     return next((name for name, table in found.items() if tables.get(name, table) != table), "")
@@ -282,7 +281,6 @@ def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
 
 
 def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
-    """Return a suite with the rows of two suites, and with their commands joined to one shell command."""
     rows = _join_rows(ours, theirs)
     if rows == ours.rows:
         return ours
@@ -300,7 +298,6 @@ def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
 
 @contextmanager
 def _copied(folder: Path, target: Store) -> Iterator[Path]:
-    """Yield a temporary copy of a folder on the target's file system."""
     place = target.new_folder() / folder.name
     try:
         shutil.copytree(folder, place)

@@ -16,10 +16,10 @@ __all__ = ["Owner"]
 
 
 class Owner(BaseModel):
-    """A process on some machine.
+    """Identity of a process on any machine.
 
-    Process ids are reused and have no meaning in another container. An `Owner` therefore also contains the start time
-    and the pid namespace, which differs between containers.
+    Process ids (pids) are reused, and each container has its own pids. To identify a process, an `Owner` therefore also
+    contains the start time and the pid namespace of the container.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -40,11 +40,11 @@ class Owner(BaseModel):
         return cls(host=socket.gethostname(), namespace=_namespace(), pid=pid, started=started, since=since)
 
     def lives(self) -> bool | None:
-        """Return whether the process is still running; None if that cannot be determined.
+        """Return whether the process is still running; None if the answer is unknown.
 
-        The result is None for a process on another machine, in another container, or from before the last boot. It is
-        also None if the process with this pid is hidden from this user (mount option ``hidepid``), because the pid may
-        have been reused.
+        The result is None for a process on another machine, in another container, or from before the last boot. The
+        result is also None if the system hides the process with this pid from this user (mount option ``hidepid``). The
+        hidden process may be another process that has reused the pid.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
@@ -62,7 +62,7 @@ class Owner(BaseModel):
 
     @classmethod
     def from_name(cls, name: str) -> Owner | None:
-        """Return the owner of a file whose name was made by `new_name`, or None for another name."""
+        """Return the owner of a file from a name that `new_name` made, or None for any other name."""
         parts = name.rsplit("-", 4)
         if len(parts) != 5 or not (parts[2].isdigit() and parts[3].isdigit()):
             return None
@@ -73,7 +73,7 @@ UNKNOWN = -1  # the start time of a process that runs but is hidden from this us
 
 
 def _start_of(pid: int) -> int | None:
-    """Return the start time of a process, or UNKNOWN; None if the process does not run or is a zombie."""
+    """Return the start time of a process, `UNKNOWN` for a hidden process, or None if the process has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -83,7 +83,6 @@ def _start_of(pid: int) -> int | None:
 
 @lru_cache(maxsize=1)
 def _namespace() -> str:
-    """Return a text without dashes that identifies the boot of this kernel and the pid namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
         return f"{boot[:12]}.{os.stat('/proc/self/ns/pid').st_ino}"

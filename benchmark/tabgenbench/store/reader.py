@@ -27,7 +27,7 @@ _BLOCK = 65_536  # bytes of one read: most records are smaller
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Disable Python's garbage collection in the ``with`` block; it is slow while many objects are created."""
+    """Disable garbage collection in the ``with`` block, because it is slow while many objects are created."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -78,12 +78,11 @@ class RecordReader:
 
 
 def _says_version(record: CellRecord | ScoreRecord) -> bool:
-    """Return whether the record's file states its schema version; if not, the class has used its default."""
     return "schema_version" in record.model_fields_set
 
 
 def _content(path: str) -> bytes:
-    """Read the bytes of a file without `pathlib`, because `pathlib` takes longer than reading a small file."""
+    """Return the bytes of a file; for small files, this is faster than `pathlib`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = [os.read(descriptor, _BLOCK)]

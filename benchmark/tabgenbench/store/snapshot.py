@@ -1,7 +1,4 @@
-"""Snapshot of one training (cell) in a store: its record and the scores of the requested metrics.
-
-Runs, boards (leaderboards) and the command `status` read results as snapshots.
-"""
+"""Snapshot of one training (cell) in a store: its record and the scores of the requested metrics."""
 
 from __future__ import annotations
 
@@ -22,8 +19,8 @@ class CellSnapshot:
 
     Attributes:
         record: the record of training and sampling, or None if there is none.
-        scores: record of each requested metric by its label, None for a missing record; empty unless the training
-            succeeded.
+        scores: for the label of each requested metric, its record, or None if there is no record. The mapping is empty
+            if the training did not succeed.
     """
 
     record: CellRecord | None = None
@@ -50,7 +47,7 @@ class CellSnapshot:
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
-        """Return a problem for the training, or else for each metric, whose status is not ``ok``.
+        """Return a problem for the training if it was not successful, else for each metric that was not successful.
 
         Args:
             title: title of the training, used in the returned problems.
@@ -72,13 +69,13 @@ def read_snapshot(
     """Return the stored results of one training (cell).
 
     Args:
-        reader: reads from the store.
+        reader: object that reads records from the store.
         key: key (hash) of the training.
         metric_keys: key (hash) of each requested metric, by the metric's label.
         curves: whether to read the loss curves of the record.
 
     Raises:
-        StoreError: this program does not read the schema version of a record, or this user may not read its file.
+        StoreError: a record has a schema version that this program cannot read, or the user may not read its file.
     """
     record = reader.cell(key, curves=curves)
     if record is None or record.status != "ok":

@@ -7,7 +7,7 @@ Writes are atomic, so that other processes never read an incomplete file.
                                      conditions.json  files.json
     cells/<key>/                     fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json
                                      runs/<metric-key>.json
-    datasets/<identity>.json         size, schema and splits of a dataset, so that it need not be loaded again
+    datasets/<identity>.json         size, schema and splits of a dataset, to plan runs without loading its table
     suites/<name>.json               cells and scores that the last run of a suite requested
     calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
     claims/<key>.json                which run is working on a cell now
@@ -43,11 +43,11 @@ class Store(StoreFolder):
     """The results of runs, kept in a folder.
 
     Args:
-        root: the folder. `prepare` creates it; reading does not.
+        root: the folder, which only `prepare` creates.
         migrations: one function for each older schema version, which converts records to the next version.
 
     Raises:
-        StoreError: this program does not read the schema version of the store.
+        StoreError: the store has a schema version that this program cannot read.
     """
 
     def __init__(self, root: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
@@ -81,7 +81,7 @@ class Store(StoreFolder):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise `StoreError` if the folder of the store cannot be created or written, without creating anything."""
+        """Raise `StoreError` if the folder of the store cannot be created or written; create nothing."""
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -91,7 +91,7 @@ class Store(StoreFolder):
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise `StoreError` in place of an error of the store's file system in the ``with`` block."""
+        """Convert an `OSError` of the store's file system in the ``with`` block to `StoreError`."""
         try:
             yield
         except OSError as error:
@@ -108,7 +108,7 @@ class Store(StoreFolder):
         return self.root / "splits" / fingerprint
 
     def cell_folder(self, key: str) -> Path:
-        """Return the folder of a cell (one generator, dataset, split and seed)."""
+        """Return the folder of a cell (one training)."""
         return self.root / "cells" / key
 
     def draw_path(self, key: str, draw: int) -> Path:
@@ -130,8 +130,8 @@ class Store(StoreFolder):
     def draws_are_whole(self, record: CellRecord) -> bool:
         """Return whether the synthetic tables and the embedding of a trained generator exist and are intact.
 
-        Files are compared with the hashes in the record. Records of older program versions have no hashes. For them,
-        file sizes are compared or, if the record has no sizes either, each file is opened.
+        Files are compared with the hashes in the record. For a record without hashes, from an older program version,
+        the file sizes are compared. For a record without sizes, each file is opened.
         """
         return not self._torn_draws(record)
 
@@ -142,7 +142,8 @@ class Store(StoreFolder):
     def draw_hashes(self, record: CellRecord) -> list[str]:
         """Return the hash of each synthetic table of a trained generator.
 
-        If the record contains no hashes, they are computed from the files; the result is empty if a file is missing.
+        If the record contains no hashes, the hashes of the files are computed. The result is empty if a file is
+        missing.
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
@@ -157,7 +158,7 @@ class Store(StoreFolder):
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
         """Move synthetic tables to their final folder, and add their sizes and hashes to the new record.
 
-        Earlier scores are removed, unless they were computed from identical tables and embeddings.
+        Scores of an earlier training are removed, unless its tables and embedding were identical.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -195,7 +196,7 @@ class Store(StoreFolder):
         return "" if _hashes(folder) == record.model_hashes else f"{folder} is not as it was written"
 
     def read_cell(self, key: str) -> CellRecord | None:
-        """Return the record of a cell (one generator, dataset, split and seed), or None."""
+        """Return the record of a cell (one training), or None if there is no record."""
         path = self.cell_folder(key) / "fit.json"
         record = self.read(path, CellRecord)
         return self._belonging(path, record, fits=record is not None and record.key == key)
@@ -205,7 +206,7 @@ class Store(StoreFolder):
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell (one training), or None."""
+        """Return the record of a metric on a cell (one training), or None if there is no record."""
         path = self.score_path(cell_key, metric_key)
         record = self.read(path, ScoreRecord)
         fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
@@ -217,11 +218,11 @@ class Store(StoreFolder):
         self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell (one training), or None."""
+        """Return the start and the run time of a metric on a cell (one training), or None if there is no record."""
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
-        """Return the record of the last run of a suite, or None."""
+        """Return the record of the last run of a suite, or None if there is no record."""
         return self.read(self.root / "suites" / f"{name}.json", SuiteRecord)
 
     def write_suite(self, record: SuiteRecord) -> None:
@@ -241,10 +242,10 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file, or None without a file; move a file that is not a record to ``quarantine/``.
+        """Return the record in a file; return None if the file is missing, or is moved to ``quarantine/`` as invalid.
 
         Raises:
-            StoreError: this program does not read the record's schema version, or this user may not read the file.
+            StoreError: the record has a schema version that this program cannot read, or the file cannot be read.
         """
         try:
             content = path.read_bytes()
@@ -264,7 +265,6 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Convert a record of another schema version and return it; move a file without a record to ``quarantine/``."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None
@@ -280,7 +280,6 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return the paths of synthetic tables, and of the embedding, that are missing or corrupt."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]
@@ -313,7 +312,7 @@ class Store(StoreFolder):
 
 
 def _version(record: BaseModel) -> int | None:
-    """Return the schema version in a record's file; None if the file has none, even if the class has a default."""
+    """Return the schema version that was in a record's file, or None; ignore the default of the class."""
     return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 

@@ -1,9 +1,9 @@
-"""Schema versions: the version with which a store was written, and migration of records with an older version.
+"""Version of the file format (schema) of a store, and migration of records that have an older version.
 
 The version is in ``store.json`` at the top of a store, and in every record. A migration converts the content of a
 record from one version to the next version. Records are migrated in memory when they are read, so even an old store
-without write permission can be read. The key (hash) of a training includes the version, so a newer program trains again
-and does not mix new and old results.
+without write permission can be read. The key (hash) of a training includes the version. A program with a newer version
+therefore repeats the training instead of mixing new and old results.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Marker(BaseModel):
 
 
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
-    """Raise `StoreError` if records cannot be read, because the version is newer or a migration is missing.
+    """Raise `StoreError` if the version of records is newer than this program's, or a migration is missing.
 
-    ``where`` is the store or the record, for the message.
+    The error message names ``where``, the store or the record.
     """
     found, program = marker.schema_version, f" (tabgenbench {marker.program})" if marker.program else ""
     if found > SCHEMA_VERSION:

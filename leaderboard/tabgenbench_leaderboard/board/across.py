@@ -145,7 +145,6 @@ def _rows(
 
 
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's results by dataset; if ``missing`` is ``floor``, fill a model's missing results."""
     found = {}
     for dataset, table in values.items():
         label = one.rows[dataset].label if dataset in one.rows else ""

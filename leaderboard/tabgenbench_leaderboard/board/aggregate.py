@@ -1,4 +1,4 @@
-"""Computation of a board (tables of scores by generator) from the stored results of a suite (benchmark)."""
+"""Computation of a board (tables of scores by generator) from the records of a suite."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ __all__ = ["assemble_board", "build_board", "read_calibrations"]
 
 
 def build_board(store: Store, suite: SuiteRecord) -> Board:
-    """Build the board (tables of scores) of a suite (benchmark) from the records (results) in a store.
+    """Return the board of a suite, computed from the records in a store.
 
-    Datasets are in the order of the suite. In each dataset, models precede controls (simple generators for comparison).
-    Models and controls are sorted by label, not by a score. Trainings without a record are listed as waiting.
+    Datasets are in the order of the suite. In each dataset, models precede controls. Models and controls are sorted by
+    label, not by a score. Trainings without a record have the status waiting.
 
     Raises:
         StoreError: a record cannot be read; the message names the file.
@@ -53,9 +53,9 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return, by the fingerprint (hash) of a dataset, which known faults the scores detect (a calibration).
+    """Return the calibrations (which planted failures each score detects) of the datasets of the trainings ``cells``.
 
-    ``cells`` are the trainings of a suite. Datasets that were never calibrated are left out.
+    The keys are the fingerprints (hashes) of the datasets. Datasets that were never calibrated are left out.
     """
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
@@ -65,7 +65,7 @@ def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, Cal
 def assemble_board(
     suite: SuiteRecord, cells: Sequence[CellFacts], calibrations: Mapping[str, CalibrationRecord] | None = None
 ) -> Board:
-    """Build the board (tables of scores) of a suite (benchmark) from records that have already been read.
+    """Return the board of a suite, computed from records that have already been read.
 
     Args:
         suite: the record of the suite.
@@ -91,7 +91,7 @@ def assemble_board(
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Return the metrics of a suite. Their order does not depend on the order of the suite's trainings."""
+    """Return the metrics of a suite, in an order that does not depend on the order of the suite's trainings."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -193,7 +193,8 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
     """Return the name and the options (as JSON) of a generator, parsed from the generator's label.
 
-    If the label cannot be parsed, the options are those of ``identity``, or the label if ``identity`` is None.
+    If the label cannot be parsed, the options are taken from ``identity``. If ``identity`` is None, the label replaces
+    the options.
     """
     try:
         name, options = parse_plugin_string(label)
@@ -203,7 +204,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average a score over seeds and folds within each split, then compute the mean and interval over splits."""
+    """Average a score over seeds and folds within each split; return the mean and the interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -237,7 +238,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Return why a training has no value of a metric, if the record of the metric states no reason."""
+    """Return why a training lacks a score of a metric whose record states no reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

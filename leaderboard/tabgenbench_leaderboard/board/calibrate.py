@@ -1,6 +1,6 @@
-"""Tests of whether a score detects planted failures: synthetic tables with a known fault.
+"""Tests of whether a score detects planted failures (synthetic tables with a known fault).
 
-The page ``docs/statistics.md`` explains the choice of the test and of the families for Holm's correction.
+The page ``docs/statistics.md`` explains the test and its correction for multiple comparisons.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def judge_score(score: CalibratedScore) -> CalibratedScore:
     """Return a score with new tests of whether it detects each planted failure (table with a known fault).
 
     For Holm's correction, the tests of all planted failures on this score are one family. The test of the score's bad
-    control (floor) is a second family. A test is not made if its ``reason`` is set, for example because the planted
-    failure does not apply to the dataset.
+    control (floor) is a second family. If a test has a ``reason``, such as that the planted failure does not apply to
+    the dataset, the test is not made.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
@@ -34,7 +34,7 @@ def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[Failu
 
 
 def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
-    """Test whether a planted failure has a worse score than real rows; p is not yet corrected by Holm's method."""
+    """Return the test of whether a planted failure has a worse score than real rows, with an uncorrected p-value."""
     real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
     if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
         return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")

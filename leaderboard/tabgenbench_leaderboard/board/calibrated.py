@@ -16,12 +16,13 @@ def calibrated_columns(
 ) -> tuple[ScoreColumn, ...]:
     """Return the score columns of a dataset, with the results of the calibration.
 
-    A score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect, else
-    ``calibrated``. A calibration is ignored if it has another key (hash of code and options) for the metric.
+    A score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect, otherwise
+    ``calibrated``. A calibration counts only if the metric had the same key (hash of code and options) as in the
+    results of the suite.
 
     Args:
         columns: the columns of the dataset.
-        keys: keys of each metric in the results of the suite, by the metric's label.
+        keys: keys of the metrics in the results of the suite, by the label of the metric.
         record: the calibration of the dataset; None without calibration.
     """
     known = {} if record is None else {(score.key, score.score): score for score in record.scores}

@@ -66,7 +66,8 @@ class MetricFacts:
 class CellFacts:
     """Results of a cell: one generator trained on one split with one seed.
 
-    If the store has no record of the cell, the status is ``waiting``, and all fields after it have default values.
+    If the store has no record of the cell, ``status`` is ``waiting``, and all fields after ``status`` have default
+    values.
     """
 
     row: SuiteRow

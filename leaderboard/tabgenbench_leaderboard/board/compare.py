@@ -22,15 +22,15 @@ MAX_PAIRED_MODELS = 20
 def compare_rows(
     rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
-    """Compare every model with every control and with every other model on each ranked score.
+    """Compare every model with every control and with every other model, on each score by which models are ranked.
 
-    On each score, Holm's correction is applied twice: to the tests of all pairs of models, and to the tests of all
-    pairs of a model and a control. Ranks use all pairs of models, but the returned comparisons omit these pairs if
-    there are more than `MAX_PAIRED_MODELS` models.
+    On each score, Holm's correction is applied separately to two families of tests: all pairs of models, and all pairs
+    of a model and a control. Ranks use all pairs of models. With more than `MAX_PAIRED_MODELS` models, the returned
+    comparisons omit the pairs of models.
 
     Returns:
-        The comparisons, and for each score column a dict from the label of a model to its rank. The dict of an unranked
-        score is empty.
+        The comparisons, and for each score column a dict from the label of a model to its rank. The dict is empty if
+        the board does not rank models by the score.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []
@@ -78,7 +78,7 @@ def _listed_pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences that describe the comparisons on a dataset, one sentence per pair of rows.
+    """Sentences that describe the comparisons on a dataset, one sentence per pair of generators.
 
     Attributes:
         controls: sentences that compare each model with the controls, by the model's label.

@@ -20,7 +20,7 @@ def derive_board(board: Board, missing: MissingRule | None = None) -> Board:
 
     Args:
         board: the board, possibly of an older version of this program.
-        missing: how the summary over datasets treats a missing result; None for the rule that the board states.
+        missing: how the summary over datasets treats a missing result; None keeps the rule of the board.
     """
     datasets = tuple(_derive_dataset(dataset) for dataset in board.datasets)
     rule = missing or board.missing

@@ -19,8 +19,8 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
     Args:
         store: the store in which the suite was run.
-        name: name of the suite, or path of its file; None selects the most recent suite without planted failures, or,
-            if every suite has some, the most recent suite.
+        name: name of the suite, or path of its file. None selects the most recent suite without planted failures. If
+            every suite has planted failures, None selects the most recent suite.
 
     Raises:
         StoreError: there is no store, or the store contains no suite.
@@ -48,7 +48,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if no training of a suite has been scored, has failed or was skipped."""
+    """Raise `StoreError` if a board has no score, no failure and no skipped training."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

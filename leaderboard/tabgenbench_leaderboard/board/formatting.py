@@ -46,7 +46,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the number of a dataset's features; if some are categorical, format both numbers."""
+    """Format the numbers of numeric and of categorical features of a dataset."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
@@ -57,7 +57,8 @@ def features_text(dataset: DatasetBoard) -> str:
 def column_decimals(values: Sequence[ScoreValue]) -> int:
     """Return the number of decimals with which a column's values are shown, at most 6.
 
-    If 6 decimals allow it, the largest value has three or more significant digits. Narrow intervals add one decimal.
+    The largest value has three or more significant digits, unless more than 6 decimals were necessary. One decimal is
+    added if half the width of the median interval is less than 1 in the last decimal place.
     """
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
@@ -83,7 +84,7 @@ def score_text(value: ScoreValue, decimals: int) -> str:
 
 
 def difference_text(comparison: Comparison) -> str:
-    """Format a verdict, such as better, followed by the difference and half the width of its interval."""
+    """Format a comparison as its verdict (such as better), its difference and half the width of the interval."""
     if comparison.difference is None:
         return comparison.verdict
     half = half_width(comparison)
@@ -95,7 +96,7 @@ def difference_text(comparison: Comparison) -> str:
 
 
 def estimate_text(value: Estimate | ScoreValue | None, decimals: int, expected: int = 0) -> str:
-    """Format a mean ± half the width of its interval, and the number of values n if it is not ``expected``.
+    """Format a mean ± half the width of its interval; append the number of values n if n is not ``expected``.
 
     >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
     '0.50 ± 0.25 (n=4)'
@@ -126,7 +127,7 @@ def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the indices of the score columns in which at least one row has a value or is undefined."""
+    """Return the indices of the score columns in which at least one row has a value or an undefined score."""
     return [
         i
         for i in range(len(dataset.columns))

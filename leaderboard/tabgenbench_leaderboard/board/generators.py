@@ -14,7 +14,7 @@ __all__ = ["GeneratorRows", "group_generators", "tie_groups"]
 
 @dataclass(frozen=True)
 class GeneratorRows:
-    """The rows of a generator on a board, one for each dataset (key: name of the dataset)."""
+    """The rows of a generator on a board, one row for each dataset, by name of the dataset."""
 
     label: str
     is_control: bool

@@ -26,9 +26,9 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 def headline_columns(dataset: DatasetBoard) -> list[int]:
     """Return the indices of the headline columns (main scores) that have a value.
 
-    Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
-    declares any. The first headline scores of all metrics come first, then the second headline scores, and so on. A
-    score is left out if it misses a planted failure (table with a known fault) that it must detect on this dataset.
+    Headline columns are the scores that metrics declare as headline scores. If no metric declares any, the first scores
+    that rank generators are used. The first headline scores of all metrics come first, then the second headline scores,
+    and so on. A score is left out if, on this dataset, the score misses a planted failure that the score must detect.
     """
     columns = dataset.columns
     known = [
@@ -56,10 +56,10 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 def headline_sentences(board: Board) -> tuple[str, ...]:
     """Return a sentence on the controls that each model beats, and a sentence on the models that each control beats.
 
-    One generator beats another if it is better on at least one ranked headline score of any dataset, and worse on none.
-    The first sentence also names the models that cannot be compared with any control. If no control beats a model, the
-    second sentence instead names generators that cannot be distinguished. If no comparison is possible, the only
-    sentence gives the reason.
+    Only headline scores that rank generators count. A generator beats another generator if the first is significantly
+    better on at least one score of any dataset, and significantly worse on no score. The first sentence also names the
+    models that cannot be compared with any control. If no control beats a model, the second sentence instead names
+    generators that cannot be distinguished. If no comparison is possible, the only sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))

@@ -57,7 +57,7 @@ Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of ``n`` values with its two-sided 95 % interval; its ends are None for fewer than two values."""
+    """Mean of ``n`` values and the ends of its 95 % interval, which are None for fewer than two values."""
 
     mean: float | None
     low: float | None
@@ -73,7 +73,7 @@ class Paired:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
         p_adjusted: the p-value after Holm's correction over all pairs of one call of `compare_paired`.
-        verdict: whether the first generator is ``better`` or ``worse``, with an adjusted p-value below 0.05.
+        verdict: the first generator is ``better`` or ``worse`` if the adjusted p-value is below 0.05.
     """
 
     interval: Interval
@@ -83,7 +83,7 @@ class Paired:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean of values, computed from an exact sum and thus the same for any order of the values.
+    """Return the mean of values; the sum is exact, so the order of the values does not change the result.
 
     >>> mean([0.1] * 10)
     0.1
@@ -167,12 +167,12 @@ def difference(first: float, second: float) -> float:
 
 
 def compared_quantity(value: float, direction: Direction) -> float:
-    """Return a score's value, or its distance from 1 if values near 1 are best; tests compare these quantities."""
+    """Return the quantity that tests compare: the score's value, or its distance from 1 if 1 is the best value."""
     return abs(value - 1) if direction == "one" else value
 
 
 def badness(value: float, direction: Direction) -> float:
-    """Return -value if higher is better, the value if lower is better, and the distance from 1 if 1 is best."""
+    """Return a number that is larger for a worse score: the value, minus the value, or its distance from 1."""
     return -value if direction == "higher" else compared_quantity(value, direction)
 
 
@@ -190,8 +190,8 @@ def compare_paired(
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        One comparison per pair. A pair with fewer than two common splits is not tested and does not count for Holm's
-        correction. The t statistic is undefined if all differences of a pair are equal; the p-value is then 1 for
+        One comparison per pair. A pair with fewer than two common splits is not tested, and Holm's correction does not
+        count this pair. The t statistic is undefined if all differences of a pair are equal; the p-value is then 1 for
         differences of 0, and 0 for other differences.
     """
     tested = [_test(_differences(*pair, direction)) for pair in pairs]

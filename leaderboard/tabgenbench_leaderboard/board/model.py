@@ -64,7 +64,7 @@ class ScoreColumn(Part):
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
-        title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
+        title: name of the score, with the metric's name if another metric of the suite has a score of the same name.
         spec: direction, range, meaning and limitations of the score.
         unscaled: why the score is not rescaled (see `ScaledScore`) on this dataset; empty if the score is rescaled.
         calibration: whether the score detects the planted failures (tables with a known fault) that it must detect.
@@ -101,8 +101,8 @@ class ScoreValue(Part):
         splits: number of splits that the suite requests.
         by_split: value in each split.
         best: whether the generator is significantly better than every other model.
-        rank: best and worst possible rank among the models with a value (see `ranks.find_standings`); None for a
-            control, for a score that is not ranked, for the only model, and for fewer than five splits.
+        rank: best and worst possible rank among the models with a value (see `ranks.find_standings`). None for a
+            control, an unranked score, the only model, or fewer than five splits.
         scaled: the rescaled score; None if the score is not rescaled.
         why: distinct reasons for missing values.
     """
@@ -121,7 +121,7 @@ class ScoreValue(Part):
 
 
 class Costs(Part):
-    """Times and memory of a generator's successful trainings; a sampling time is for all synthetic tables together."""
+    """Times and memory of a generator's successful trainings; ``sample_seconds`` is the time to sample all draws."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -155,8 +155,8 @@ class BoardRow(Part):
             differ from its defaults. Labels are unique in a dataset.
         options: the options that differ from the generator's defaults, as JSON with sorted keys.
         config: all options of the generator; empty if no training has run.
-        scores: one score per column of the dataset.
-        questions: one value per aspect of quality (question), such as fidelity.
+        scores: one value for each score in `DatasetBoard.columns`.
+        questions: mean rescaled score for each aspect of quality (question), such as fidelity.
     """
 
     label: str
@@ -288,7 +288,7 @@ class DatasetBoard(Part):
         comparisons: comparisons of pairs of generators, which `derive_board` computes; they are not in ``board.json``.
         calibration: which planted failures (tables with a known fault) the scores detect; None without calibration.
         fit_settings: settings under which the successful trainings ran.
-        metric_settings: settings under which metrics ran; their ``cells`` counts pairs of a training and a metric.
+        metric_settings: settings under which metrics ran; here, ``cells`` counts pairs of a training and a metric.
         figures: figures that metrics drew, without the dot plot of scores and the loss curves.
         figures_left_out: sentences on why a figure could not be drawn.
     """
@@ -368,5 +368,5 @@ class Board(Part):
 
     @property
     def has_external_tables(self) -> bool:
-        """Whether `tabgenbench score` read the synthetic tables, so that no command can generate them again."""
+        """Whether `tabgenbench score` read the synthetic tables; no command can then generate the tables again."""
         return self.command.startswith(("tabgenbench score", "tabgenbench.score"))

@@ -17,10 +17,10 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """Return the trainings (cells) and the metrics that have no result, as one entry per generator and reason.
+    """Return the cells and metrics without a result; equal reasons of one generator form one entry.
 
-    Failed entries come first, then skipped entries, then waiting entries. Entries with the same status are sorted by
-    label, then by phase or metric.
+    Failed entries come first, then skipped and waiting entries. Entries with the same status are sorted by label, then
+    by phase (such as ``fit``) or metric.
     """
     groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:

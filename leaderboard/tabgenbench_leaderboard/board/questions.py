@@ -16,10 +16,10 @@ __all__ = ["question_columns", "question_values"]
 
 
 def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ...]:
-    """Return the questions (such as fidelity) of a dataset, each with the titles of the scores that it combines.
+    """Return the questions (such as fidelity) of a dataset, each with the titles of its combined scores.
 
-    A score is combined if its specification names the question and marks the score as headline and ranked, and if it
-    is rescaled on this dataset. It must not miss a planted failure (table with a known fault) that it must detect.
+    A question combines its ranked headline scores that are rescaled on this dataset (0 at the floor, 1 at the ceiling).
+    A score that misses a planted failure is excluded if its specification says that it must detect this failure.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
@@ -39,8 +39,8 @@ def question_values(
 ) -> dict[str, QuestionValue]:
     """Return the combined value of a question's scores for every generator, by the generator's label.
 
-    The value in a split is the mean of the rescaled scores, each clipped to [0, 1]. A split in which one of these
-    scores has no rescaled value is omitted.
+    In each split, the rescaled scores are clipped to [0, 1] and averaged. A split in which one of these scores has no
+    rescaled value is omitted.
     """
     places = [i for i, column in enumerate(columns) if column.title in question.titles]
     by_split = {row.label: _by_split(row, places) for row in rows}

@@ -19,8 +19,8 @@ class Standing:
     """Rank of a model among the models that have a value of a score.
 
     Attributes:
-        rank: best and worst rank that the tests do not exclude; None for fewer than `RANK_SPLITS` splits, and if no
-            other model has a value.
+        rank: best and worst rank that the tests do not exclude. None if the model has values in fewer than
+            `RANK_SPLITS` splits, or if no other model has a value.
         best: whether the model is significantly better than every other model.
     """
 
@@ -32,7 +32,7 @@ def compare_models(values: Mapping[str, Mapping[int, float]], direction: Directi
     """Return the results of paired t-tests for all pairs of models, with Holm's correction over all pairs.
 
     Args:
-        values: values by split of each model; the caller must exclude models without a value.
+        values: values of one score, by model and split. The caller must exclude models without a value.
         direction: whether higher, lower or nearest to 1 is better.
     """
     pairs = list(combinations(values, 2))
@@ -46,10 +46,10 @@ def find_standings(
     """Return the rank interval of every model, computed from the comparisons of all pairs of models.
 
     If b of m models are significantly better than a model and w models are significantly worse, the rank interval of
-    the model is [1 + b, m - w]. Holm's correction limits the probability of at least one false positive to 5 %.
-    Without a false positive, all rank intervals contain the true ranks; the intervals are therefore simultaneous 95 %
+    the model is [1 + b, m - w]. Holm's correction limits the probability of at least one false positive to 5 %. Without
+    a false positive, all rank intervals contain the true ranks. The intervals are therefore simultaneous 95 %
     intervals. Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) use
-    Tukey's test instead.
+    Tukey's test instead of paired t-tests.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

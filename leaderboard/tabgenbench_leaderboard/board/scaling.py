@@ -1,7 +1,7 @@
 """Rescaling of scores in each split.
 
-The floor (a generator with bad scores) gets 0. The ceiling (a generator with good scores, or the best possible score)
-gets 1.
+The score of the floor (a control with bad values) becomes 0. The score of the ceiling (a control with good values, or
+the best possible value) becomes 1.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ def clipped(value: float) -> float:
 def is_ceiling_best(spec: ScoreSpec) -> bool:
     """Return whether the ceiling of a score is the best possible value, 1, instead of a control.
 
-    The ceiling is 1 if the score has a floor but no ceiling control, higher values are better, and the range is [0, 1]
-    or has only the upper limit 1, such as R². Scores in [-1, 1] are excluded, because without a ceiling control they
-    are differences that cannot reach 1.
+    The ceiling is 1 if four conditions hold: the score has a floor, the score has no ceiling control, higher values are
+    better, and the range is [0, 1] or (like R²) has only the upper limit 1. Scores with the range [-1, 1] do not
+    qualify. Without a ceiling control, such scores are differences, which cannot reach 1.
     """
     is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
     return bool(spec.floor) and not spec.ceiling and is_best_one
 
 
 class Ceiling(NamedTuple):
-    """Description of the scaled value 1.
+    """Meaning of the scaled value 1.
 
     Attributes:
         text: ``ceiling control``, ``best possible value``, or both texts joined by ``or``.
-        is_control: whether, for every score, the scaled value 1 is the value of a control.
+        is_control: whether the scaled value 1 is the value of a control for every score.
     """
 
     text: str
@@ -89,16 +89,15 @@ def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
 def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:
     """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in each split.
 
-    The badness b of a value is the value if lower is better, its negative if higher is better, and its distance from 1
-    if 1 is best. b_floor is the badness of the score's bad control (floor), and b_ceiling is the badness of its good
-    control (ceiling) or of the best possible value (see `is_ceiling_best`). Splits without b_floor or b_ceiling are
-    left out.
+    The badness b of a score is the score itself if lower is better, the negative score if higher is better, and the
+    distance from 1 if 1 is best. b_floor is the badness of the floor. b_ceiling is the badness of the ceiling control
+    or of the best possible value (see `is_ceiling_best`). Splits without b_floor or b_ceiling are left out.
 
-    The score is rescaled only if b_floor - b_ceiling is known in at least two splits, is positive in each of them, and
-    has a mean of at least `STANDARD_ERRORS` standard errors.
+    The score is rescaled only if the difference b_floor - b_ceiling is known in at least two splits, is positive in
+    each split, and has a mean of at least `STANDARD_ERRORS` standard errors.
 
     Args:
-        rows: lines of a dataset on the board, one per generator.
+        rows: rows of a dataset on the board, one per generator.
         index: index of the score among the scores of a row.
         spec: the score's specification, which names the controls.
     """
@@ -129,13 +128,12 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
 
 
 def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
-    """Return the line of a control on the board, preferably with default options; None if there is none."""
+    """Return the row of a control on the board, preferably with default options, or None if there is no such row."""
     found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
     return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)
 
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
-    """Return why the score is not rescaled; empty if it is rescaled."""
     top = f"`{spec.ceiling}`" if spec.ceiling else "the best possible value"
     if len(span) < 2:
         names = f"`{spec.floor}` and {top}"

@@ -55,12 +55,12 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 class CalibrationRow(Part):
-    """Planted failures (tables with a known fault) that a score detects on a dataset.
+    """The results of testing whether a score detects planted failures on a dataset.
 
     Attributes:
         title: title of the score on the board.
-        question: the question, such as fidelity, to which the score contributes.
-        headline: whether the score is one of the main scores.
+        question: the question, such as fidelity, to which the score belongs.
+        headline: whether the score counts in the mean of its question.
         outcomes: whether the score detects each planted failure, in the order of `CalibrationTable.failures`; None
             without a test.
         must: planted failures that the score must detect.
@@ -75,17 +75,17 @@ class CalibrationRow(Part):
     floor: bool | None = None
 
     def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
-        """Return the planted failures that the score must detect but misses; ``failures`` are all names."""
+        """Return the planted failures that the score must detect but misses; ``failures`` as in `CalibrationTable`."""
         outcomes = zip(failures, self.outcomes, strict=True)
         return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
 
 
 class CalibrationTable(Part):
-    """Table of which planted failures (tables with a known fault) each score detects on a dataset.
+    """Table that shows which planted failures each score detects on a dataset.
 
     Attributes:
         failures: names of the planted failures that were tested.
-        inapplicable: reason by planted failure, for failures that do not apply to the dataset.
+        inapplicable: names of planted failures that do not apply to the dataset, with reasons.
     """
 
     splits: int
@@ -95,7 +95,7 @@ class CalibrationTable(Part):
 
 
 class QuestionColumn(Part):
-    """A question (an aspect of quality), and the main scores that answer it on a dataset.
+    """A question and its headline scores on a dataset.
 
     Attributes:
         question: name of the question, such as ``fidelity``.
@@ -128,14 +128,14 @@ class AcrossRow(Part):
     """Summary of a generator over several datasets, for one question or score.
 
     Attributes:
-        label: the generator's label, or its name if its label differs between datasets.
+        label: the label of the generator, or its name if the label differs between datasets.
         datasets: number of datasets on which the generator has a value in every split.
-        complete: True if the generator has a value in every split of every dataset, and also if its missing results
-            count as the worst value.
+        complete: whether the generator has a value in every split of every dataset. The worst value may replace a
+            missing result.
         floored: number of datasets on which a missing result counts as the worst value.
-        mean_rank: mean over datasets of the model's rank among all complete models; None for a control, for an
-            incomplete model, and for the only complete model.
-        win_rate: mean over datasets of the share of the other complete models that are worse; a tie counts half. None
+        mean_rank: mean over datasets of the model's rank among the models with ``complete``. None for a control, for a
+            model without ``complete``, and if there is no other model to compare.
+        win_rate: mean over datasets of the share of the other compared models that are worse; a tie counts half. None
             if ``mean_rank`` is None.
         scaled: mean over datasets of the rescaled value (0 is bad, 1 is good); None if a dataset with a result has no
             rescaled value.

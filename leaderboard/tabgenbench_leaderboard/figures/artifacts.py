@@ -36,7 +36,7 @@ FindMetric = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts of one metric for one synthetic table, as text by artifact name, and the options of the metric."""
+    """Artifacts of one metric for one synthetic table, by name, and the options of the metric."""
 
     split: int
     draw: int
@@ -58,14 +58,14 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts (tables for figures) by pair of dataset and metric; for each pair, a dict by generator label."""
+    """Artifacts for figures: one dict for each pair of dataset and metric, by the label of the generator."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Read, for each metric and generator, the artifacts of one synthetic table: the first one that has artifacts.
+    """Return the artifacts of each metric and generator, for the first synthetic table that has artifacts.
 
     A corrupt artifact counts as missing, and `Store.quarantined` lists its file.
     """
@@ -95,7 +95,6 @@ def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
-    """Return the paths ``<key>.<artifact>.csv`` of a training's artifacts, by key (of the metric) and artifact name."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -135,7 +134,7 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """Figures, each in a pair with the name of its metric, and sentences on omitted figures."""
+    """Pairs of a metric's name and a figure, and sentences that explain which figures are omitted."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]

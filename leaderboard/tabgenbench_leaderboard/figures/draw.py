@@ -30,7 +30,7 @@ class BoardFigure:
         kind: ``scores``, ``losses``, ``learning``, or the name of a metric.
         name: name of the figure's files without suffix (stem).
         draw: function that draws the figure; call this function inside `tabgenbench.interfaces.drawing.drawing`.
-        note: texts that a page shows beside a figure of a metric.
+        note: texts that a page shows beside the figure; None unless a metric draws the figure.
     """
 
     dataset: str
@@ -42,10 +42,12 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with its drawn figures; a dictionary maps the name of each file to its content.
+    """A board with its drawn figures.
 
     Attributes:
         names: name of a figure's files without suffix, by dataset and kind (``scores``, ``losses`` or ``learning``).
+        png: content of each PNG file, by the name without suffix.
+        svg: content of each SVG file, by the name without suffix.
     """
 
     board: Board
@@ -55,7 +57,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures to draw for a board, and sentences on omitted figures by the dataset's name."""
+    """Return the figures to draw for a board and, by dataset, sentences that explain omitted figures."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     curves = {curve.datasets[0].dataset: curve for curve in learning_curves(board)}
@@ -92,13 +94,13 @@ def draw_figures(
     enlarged: bool = True,
     png: bool = False,
 ) -> Drawn:
-    """Draw all figures of a board; equal boards and artifacts give equal bytes.
+    """Draw all figures of a board; equal boards and artifacts give byte-identical figures.
 
     Args:
         board: the board whose figures are drawn.
         stored: tables (artifacts) from which metrics draw their figures; None to draw no figures of metrics.
-        kept: folder with existing figures of metrics, which are reused; None without such a folder.
-        enlarged: whether to draw the figures in which metrics show a single generator; they take most of the time.
+        kept: folder with earlier figures of metrics to reuse; None to reuse no figures.
+        enlarged: whether to draw figures of metrics that show a single generator; these figures take most of the time.
         png: whether to draw each figure also as PNG, which takes longer than SVG.
     """
     planned, left_out = plan_figures(board, stored or StoredArtifacts())
@@ -174,7 +176,7 @@ def _learning(curve: LearningCurve) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a unique part of a file name for each figure; ``figures`` lists pairs of figure and generator label."""
+    """Yield a unique part of a file name for each figure, given as a pair of figure name and generator label."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses", "learning"}

@@ -78,7 +78,7 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 
 def svg_text(figure: Figure) -> str:
-    """Return a figure as SVG without a date; call it inside `drawing`, as for `png_bytes`."""
+    """Return a figure as SVG without a date; call this function inside `tabgenbench.interfaces.drawing.drawing`."""
     buffer, dots_per_inch = io.StringIO(), figure.dpi
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)

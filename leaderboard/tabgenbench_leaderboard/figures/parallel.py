@@ -27,7 +27,7 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit
 
 
 class Files(NamedTuple):
-    """A drawn figure as SVG and PNG, or the error that drawing raised; all empty if there is nothing to draw."""
+    """A drawn figure as SVG and PNG, or the error that drawing raised; every field is empty if there is no figure."""
 
     svg: str = ""
     png: bytes = b""
@@ -37,8 +37,8 @@ class Files(NamedTuple):
 def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = False) -> list[Files]:
     """Draw figures in parallel and return their files in order, with the same bytes for any number of processes.
 
-    Figures are drawn one by one if there are few figures or only one core, if the system is not Linux, or if other
-    threads run, because a process with several threads cannot be forked safely.
+    Figures are drawn one by one if there are few figures or only one core, or if the system is not Linux. If other
+    threads run, figures are also drawn one by one, because a process with several threads cannot be forked safely.
 
     Args:
         draws: functions that return a figure, or None; they are called inside `tabgenbench.interfaces.drawing.drawing`.

@@ -37,7 +37,7 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     """Draw one panel per score and one panel for the time to fit, with the generators on the vertical axis.
 
     Returns:
-        The figure, or None if no row has a value.
+        The figure, or None if no generator has a score.
     """
     chosen = [i for i in shown_columns(dataset) if any(row.scores[i].by_split for row in dataset.rows)]
     if not chosen:
@@ -100,9 +100,10 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return for each row -1 if its mean is far below the other means, 1 if it is far above them, and otherwise 0.
+    """Return for each row (generator) 1 if its mean is far above most means, -1 if far below, and otherwise 0.
 
-    The result is 0 for the best row and the best model, and for all rows if more than a third of them are far off.
+    The best generator and the best model (generator that is not a control) get 0. If more than a third of the
+    generators are far off, all get 0.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]

@@ -23,7 +23,7 @@ _READING = (
 
 
 def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section of a page on the planted failures (tables with a known fault) that each score detects."""
+    """Return the page section that shows which planted failures (tables with a known fault) each score detects."""
     blocks: list[Block] = [Heading(3, "What each score can see")]
     if dataset.calibration is None:
         command = f"`tabgenbench calibrate {quote(dataset.dataset)}`"
@@ -36,7 +36,7 @@ def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
-    """Return an explanation and the table of a calibration, and a list of planted failures that were not tested."""
+    """Return the table of a calibration with an explanation, and lists of missed and untested planted failures."""
     blocks: list[Block] = [Paragraph(_READING.format(splits=count_text(table.splits, "split")))]
     blind = [(row, row.missed(table.failures)) for row in table.rows]
     items = [f"`{quote(row.title)}` misses {', '.join(map(_code, names))}" for row, names in blind if names]
@@ -54,7 +54,7 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
 
 
 def calibration_note(board: Board) -> str:
-    """Return sentences on scores that miss a planted failure that they must detect, and on uncalibrated datasets."""
+    """Return text that names scores that miss a required planted failure, and counts datasets without calibration."""
     blind = [
         f"{quote(column.title)} on {quote(dataset.dataset)}"
         for dataset in board.datasets

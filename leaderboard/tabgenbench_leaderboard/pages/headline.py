@@ -45,7 +45,7 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
     """Return the headline as text: tables, sentences that summarise the comparisons, and the lines ``where``.
 
     The text has at most `LINES` lines. Lines have at most `COLUMNS` characters, except for the lines ``where``. If rows
-    or datasets do not fit, the text states their number. The controls are described if enough lines are left.
+    or datasets do not fit, the text states how many are left out. The controls are described if enough lines are left.
 
     Args:
         board: the board to summarise.
@@ -93,7 +93,6 @@ class _Column:
 
     @property
     def texts(self) -> list[str]:
-        """Text of each field of the column, with a star before the value of the best model."""
         return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
 
 
@@ -215,7 +214,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return on how many datasets a generator has all results, for the question or score with the fewest results."""
+    """Return a text such as ``2 of 3``: the number of datasets on which a generator has all results."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -245,7 +244,7 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return the lines of a table: as many ``columns`` as fit, all of ``last``, and a rule below row ``above``."""
+    """Return the lines of a table; columns that do not fit are left out, except the columns ``last``."""
     n_shown = len(columns)
     while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
         n_shown -= 1

@@ -27,7 +27,7 @@ def note_sentences(dataset: DatasetBoard) -> list[str]:
 
 
 def fallback_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence on whether a rule for rare conditions (fallback rule), not the model, sampled some rows."""
+    """Return a sentence that says whether a fallback rule, instead of a model, sampled any rows."""
     if any(row.fallbacks for row in dataset.rows):
         return "Rows that a fallback rule sampled instead of the model, by condition; summed over draws and cells."
     return "No generator sampled rows by a fallback rule."

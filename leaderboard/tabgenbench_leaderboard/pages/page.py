@@ -1,4 +1,4 @@
-"""Content of the page of a board (results of a benchmark), independent of the format."""
+"""Content of the page of a board, independent of the format."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
 
     Args:
         board: the board, with the captions of its figures.
-        figures: file name of each figure, without suffix, by dataset and kind (see `figures.draw.Drawn`).
+        figures: file name of each figure, without suffix; the key is the dataset and the kind of figure.
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -117,7 +117,7 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
     """Yield sentences on why scores have no value in some splits, one sentence per score and reason.
 
-    Failed, skipped and waiting results are not included.
+    Failed, skipped and missing results are not included.
     """
     for i in shown_columns(dataset):
         found: dict[str, list[tuple[BoardRow, str]]] = {}
@@ -137,7 +137,7 @@ def gaps(dataset: DatasetBoard) -> Iterator[str]:
 
 
 def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
-    """Yield a heading and a table for failed results, and a heading and a table for skipped results, if any."""
+    """Yield a heading and a table for failed results, and for skipped results, if there are any."""
     failed = [problem for problem in dataset.problems if problem.status not in ("skipped", "waiting")]
     skipped = [problem for problem in dataset.problems if problem.status == "skipped"]
     if failed:
@@ -255,7 +255,7 @@ def cost_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def problem_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return tables of failed and skipped results, and a sentence on waiting results."""
+    """Return tables of failed and skipped results, and a sentence on results that are not recorded yet."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
@@ -280,7 +280,7 @@ def output_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section on synthetic rows of a fallback rule, used for conditions with too few training rows."""
+    """Return the section on fallbacks: rows sampled by another rule, because a condition has too few training rows."""
     if not any(row.cells_ok for row in dataset.rows):
         return []
     grid = fallback_grid(dataset)

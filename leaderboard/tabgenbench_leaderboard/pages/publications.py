@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table and notes for each published score, if the board has the score and a published generator."""
+    """Return a table and notes for each published score, if the board has the score for a generator of the paper."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -134,7 +134,7 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
     """Yield each generator, its published value, and its value on the board.
 
-    If the board has a generator with several options, the shortest options are used.
+    If the board has several rows of a generator, the row with the shortest text of options is used.
     """
     for value in publication.values:
         if value.score != score:

@@ -1,4 +1,4 @@
-"""The last sections of a page: legend of the scores, descriptions of the generators, and environment."""
+"""The last sections of a board's page: meaning of the scores, descriptions of the generators, and environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["environment_blocks", "limits_text", "reference_blocks"]
 
 
 def reference_blocks(board: Board) -> list[Block]:
-    """Return the last sections of a page."""
+    """Return the last sections of a board's page."""
     blocks: list[Block] = []
     columns = {column.title: column for dataset in board.datasets for column in dataset.columns}
     if columns:

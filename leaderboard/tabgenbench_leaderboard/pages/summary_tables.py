@@ -1,4 +1,4 @@
-"""Tables of rank intervals, of scores scaled to controls, and of means over datasets."""
+"""Tables of rank intervals, of scores rescaled to 0 (floor) and 1 (ceiling), and of means over datasets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rank_cells(dataset: DatasetBoard, rows: Sequence[BoardRow], column: int, *, 
 
 
 def standing_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return headings and tables of the rank intervals and the scaled scores of a dataset."""
+    """Return headings and tables of the rank intervals and the rescaled scores of a dataset."""
     blocks: list[Block] = []
     ranks = list(_rank_grids(dataset))
     if ranks:
@@ -156,7 +156,7 @@ def across_blocks(board: Board) -> list[Block]:
 
 
 def across_grid(measure: AcrossMeasure) -> Grid:
-    """Return a table of generators with their mean ranks, win rates and mean scaled values over datasets."""
+    """Return a table of generators with their mean rank, win rate and mean rescaled score over datasets."""
     groups = (
         ("models", [row for row in measure.rows if row.complete and not row.is_control]),
         ("models without all results", [row for row in measure.rows if not row.complete and not row.is_control]),

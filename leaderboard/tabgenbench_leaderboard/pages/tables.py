@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return table rows made by ``line``: a heading and the models, then a heading and the controls."""
+    """Return a heading and one table row per model, then a heading and one per control; ``line`` makes the rows."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -44,8 +44,8 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
     Args:
         dataset: the board of a dataset.
         columns: indices of the score columns to show.
-        short: whether an arrow alone marks if high or low scores are better, and two more columns show the number of
-            successful trainings and the time to fit.
+        short: whether headings are short, with an arrow for the better direction. The table then has two more columns,
+            the number of successful trainings and the time to fit.
     """
     decimals = {i: column_decimals([row.scores[i] for row in dataset.rows]) for i in columns}
 

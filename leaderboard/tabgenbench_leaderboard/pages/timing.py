@@ -16,7 +16,7 @@ def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
     """Return sentences on how many trainings ran in parallel, and on why times are not comparable.
 
     Args:
-        settings: processor, GPU, threads and parallel trainings of the times; empty if there are no times.
+        settings: settings of the measurements, such as processor and threads; empty if no times were measured.
     """
     if not settings:
         return ()

@@ -16,7 +16,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
-    """Return a BibTeX entry for each generator, score and dataset with a citation; keys are the same on all boards.
+    """Return a BibTeX entry for each generator, score and dataset with a citation; all boards use the same BibTeX keys.
 
     The free text of a citation becomes the note of a ``@misc`` entry. The fields year and doi contain the first year
     and the first doi in the text, if there are any.

@@ -1,4 +1,4 @@
-"""DataFrames of a board: of the headline (main) scores, and of the scores of every training."""
+"""DataFrames with the headline scores of a board, and with the scores of every training."""
 
 from __future__ import annotations
 

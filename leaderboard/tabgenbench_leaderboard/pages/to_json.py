@@ -14,13 +14,13 @@ _LEVELS = 6
 
 
 def board_json(board: Board) -> str:
-    """Return the content of ``board.json``, without comparisons of generators, which `read_board` computes again."""
+    """Return the content of ``board.json``, without the comparisons of generators; `read_board` computes them again."""
     text = board.model_dump_json(exclude={"datasets": {"__all__": {"comparisons"}}})
     return json_lines(json.loads(text), _LEVELS) + "\n"
 
 
 def json_lines(value: Any, levels: int) -> str:
-    """Return JSON: the outer ``levels`` of nesting have one item per line, and deeper levels have no spaces."""
+    """Return a value as JSON, in which the outer ``levels`` of nested lists and objects have one item per line."""
     if levels == 0 or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, dict):

@@ -67,7 +67,7 @@ def latex_tables(board: Board) -> str:
 
 
 def _column_groups(grid: Grid) -> list[list[int]]:
-    """Return the indices of the columns of each table. The first column is in every table and is not listed."""
+    """Return, for each table, the indices of its columns without the first column, which all tables share."""
     rows = [row for row in grid.rows if not isinstance(row, Section)]
     widths = [
         max(len(head), *(len(row[j].text) for row in rows)) + _GAP if rows else len(head) + _GAP

@@ -62,7 +62,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
-    """Return as text which planted failures (known faults) each score detects, and which tests do not apply."""
+    """Return a text that says which planted failures each score detects, and which tests do not apply."""
     table = calibration_table(record, lambda score: score.score)
     lines = [f"Calibration: {quote(record.dataset)}"]
     lines += _block_lines(table_blocks(table, record.dataset), width)
@@ -158,7 +158,6 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
-    """Yield the lines of a table; a table that is too wide is split, and the first column is repeated."""
     names = [_label(row) for row in grid.rows]
     left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]

@@ -14,8 +14,8 @@ def board_files(view: BoardView, *, parquet: bool | None = None) -> dict[str, by
 
     Args:
         view: the board.
-        parquet: whether the scores of all synthetic tables (draws) are written as Parquet and not as CSV. None means
-            Parquet if the package pyarrow is installed, and otherwise CSV.
+        parquet: whether the scores of all draws (synthetic tables) are written as Parquet (true) or CSV (false). None
+            selects Parquet if the package pyarrow is installed.
     """
     draws = "parquet" if (has_parquet() if parquet is None else parquet) else "draws"
     formats = (*FORMATS, "tex", "bib", draws)

@@ -1,4 +1,4 @@
-"""Checks that the records (results) of a suite agree with their hashes, with each other and with the suite."""
+"""Checks that the records of a suite agree with their hashes, with each other and with the suite."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ SLACK = 1e-6  # a run accepts a value that exceeds the end of its range by round
 
 @dataclass
 class Checked:
-    """The result of the checks of a suite's records.
+    """The result of checking a suite's records.
 
     Attributes:
         findings: errors in the records.
-        missing: records that the suite lists and the folder of results (store) lacks.
-        unchecked: for each reason, the number of trainings and scores whose key (hash of code and options) cannot be
-            computed again.
+        missing: records that the suite lists but the store does not contain.
+        unchecked: number of records whose key cannot be computed again, for each reason.
         cells: number of trainings (cells) with a record.
     """
 
@@ -43,7 +42,7 @@ class Checked:
 
 
 def check_records(store: Store, suite: SuiteRecord) -> Checked:
-    """Check every record of a suite, and every synthetic table and model that is still in the store."""
+    """Check the records, stored synthetic tables and stored models of a suite, and return the errors."""
     checker = _Checker(store, suite)
     for row in suite.rows:
         checker.check_row(row)
@@ -139,7 +138,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report trainings on another table or other rows than most trainings of the same dataset or split."""
+        """Report each training whose hash of the dataset or split differs from the hash that most trainings have."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -181,7 +180,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with several trainings, or with none, for a split, fold and seed of the dataset."""
+        """Report generators with no training or several trainings for a dataset, split, fold and seed."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}
@@ -202,7 +201,7 @@ class _Checker:
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
     def check_calibrations(self) -> None:
-        """Repeat the tests of each recorded calibration (test of scores with known faults), and report differences."""
+        """Repeat the recorded tests of whether scores detect planted failures, and report different outcomes."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:
@@ -214,7 +213,7 @@ class _Checker:
 
 
 def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[str, str]]:
-    """Yield a description and the expected value of each error in the values of a metric."""
+    """Yield each error in the record of a metric: what the record contains, and what is expected."""
     if record.status != "ok":
         return
     draws = [draw.draw for draw in record.draws]

@@ -32,18 +32,20 @@ class ScoreChange:
 
     Attributes:
         title: title of the score.
-        higher_is_better: whether a positive difference is better. For a score that is best at 1, differences of the
-            distances from 1 are compared, and the value is False.
+        higher_is_better: whether a positive difference is better. For a score that is best at 1, the value is False,
+            because distances from 1 are compared.
         first: mean on the first board.
         second: mean on the second board.
         difference: mean on the second board minus mean on the first board, over the compared splits.
         low: lower end of the 95 % interval of the difference; None for too few splits.
         high: upper end of the same interval.
-        how: ``paired`` t-test over splits with equal rows, ``welch`` test over all splits, or empty for too few splits.
-        n: number of pairs of splits for ``paired``; for ``welch``, the number of values on both boards together.
+        how: the test: ``paired`` is a paired t-test over splits with equal rows, ``welch`` is Welch's test over all
+            splits, and an empty text means too few splits for a test.
+        n: number of pairs of splits for ``paired``; number of values on both boards together for ``welch``.
         p: p-value of the test; None for too few splits.
         p_holm: the p-value after Holm's correction over all compared scores of the two boards.
-        verdict: whether the second board is ``better`` or ``worse``, with ``p_holm`` below 0.05.
+        verdict: ``better`` or ``worse`` states that the second board differs significantly (``p_holm`` below 0.05);
+            other values are ``equal``, ``within noise`` and ``too few splits``.
     """
 
     dataset: str
@@ -74,7 +76,6 @@ def score_changes(first: Side, second: Side) -> list[ScoreChange]:
 
 
 def _common_splits(dataset: str, first: Side, second: Side) -> set[int]:
-    """Return the splits that have the same rows on both boards; empty if a board has no records."""
     places = {place for place in first.splits if place[0] == dataset}
     return {place[1] for place in places if first.splits[place] == second.splits.get(place)}
 
@@ -129,10 +130,7 @@ def _compare(
 
 
 def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, float | None]:
-    """Return the difference of two means with its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947).
-
-    If one sample has fewer than two values, the result has no interval and no p-value.
-    """
+    """Return the difference of two means, its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947)."""
     from scipy.special import stdtr, stdtrit
 
     n, centre = len(values) + len(others), difference(mean(values), mean(others))

@@ -1,11 +1,11 @@
-"""Comparison of the recorded scores of a training with its scores after the training is repeated.
+"""Comparison of the recorded scores of a training with the scores of a repetition of the training.
 
-On the same kind of machine, with equal versions and code, the scores must be equal to the last bit. On another kind of
-machine, rounding differs. Training amplifies rounding differences, so a score can change as much as with another seed.
-The accepted difference is therefore 2 % of the range of the score or four standard deviations over splits, whichever is
-larger. The standard deviation is computed from the other splits, because a wrong recorded value on the repeated split
-would increase the accepted difference. If the median standard deviation over all other generators is larger, the median
-is used.
+On the same kind of machine, with equal code and equal package versions, the scores must be equal to the last bit. On
+another kind of machine, rounding differs. Training amplifies rounding differences: a score can change as much as it
+changes with another seed. A difference is accepted if it is at most 2 % of the range of the score, or at most four
+standard deviations of the score over splits. The standard deviation excludes the repeated split, because a wrong
+recorded value would increase the accepted difference. If the median standard deviation of the other generators is
+larger, the median is used instead.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class ScoreComparer:
     Args:
         suite: the record of the suite, which lists the trainings.
         scores: for the key (hash) of each training, the recorded scores by metric label.
-        tolerance: largest accepted difference divided by the range of the score; None for the rule of this module.
+        tolerance: largest accepted difference divided by the range of the score; None for the rule in the docstring of
+            this module.
     """
 
     def __init__(self, suite: SuiteRecord, scores: Mapping[str, Scores], tolerance: float | None) -> None:
@@ -53,7 +54,7 @@ class ScoreComparer:
 
     @property
     def rule(self) -> str:
-        """Sentence on the accepted difference between recorded and repeated scores."""
+        """Sentence that states which differences between recorded and repeated scores are accepted."""
         if self._tolerance is not None:
             other = f"within {self._tolerance:g} of the range of the score (--tolerance)"
         else:
@@ -108,7 +109,6 @@ class ScoreComparer:
     def _distant_values(
         self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
     ) -> Iterator[Finding]:
-        """Yield a finding for each score whose mean over synthetic tables differs by more than the tolerance."""
         old, new = _means(before), _means(again)
         for spec in again.specs:
             if spec.name not in old:
@@ -141,7 +141,7 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield a finding for each score of a single synthetic table that is not equal."""
+    """Yield a finding for each synthetic table and score whose recorded and repeated values differ."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)
@@ -151,10 +151,10 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 
 
 def other_machine(first: Environment, second: Environment) -> str:
-    """Return the differences between two environments that may change the last digits of a result; empty if equal.
+    """Return a text that names differences between two environments that may change rounding; empty if there are none.
 
-    Only packages that both environments list are compared, because a list can contain packages that the same process
-    imported for an earlier training.
+    Only packages that both environments list are compared. A list can contain packages that the process imported for an
+    earlier training.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]

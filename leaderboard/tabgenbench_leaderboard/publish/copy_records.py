@@ -39,8 +39,8 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
     """Yield the path and the content of every record of a suite.
 
-    The records describe the suite, its trainings, scores, run times and datasets, and the calibrations of the scores,
-    which state the planted faults that each score detects.
+    The records describe the suite, its trainings, scores, run times and datasets. The calibrations of the scores state
+    which planted failures each score detects.
     """
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()

@@ -57,7 +57,7 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprints (hashes) of a dataset and of its splits; a split's key is text such as ``0`` or ``0, fold 1``."""
+    """Fingerprints (hashes) of a dataset and of its splits; a split is named by text such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
     splits: dict[str, str]
@@ -70,7 +70,7 @@ class Manifest(_Part):
         suite: name of the suite.
         command: command line of the run that wrote the records, without paths.
         tabgenbench: version of the program that published the board.
-        program: hash of the code that writes boards; with equal hashes, equal records give equal pages.
+        program: hash of the code that writes boards; the same code writes the same pages from the same records.
         tools: versions of the libraries that write the board's files.
         comparability: sentences that state which scores and times of two boards are comparable.
         datasets: fingerprints of each dataset and its splits, by the dataset's label.

@@ -42,7 +42,7 @@ jobs:
 
 
 def write_workflow(root: Path, boards: Path, *, force: bool) -> Iterator[Path]:
-    """Write the workflow file into a repository, and yield its path if the file is new or has changed.
+    """Write the workflow file into a repository, and yield its path; yield nothing if the file is up to date.
 
     Args:
         root: the top folder of the repository.

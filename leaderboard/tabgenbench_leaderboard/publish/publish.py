@@ -55,7 +55,7 @@ class Published:
     Attributes:
         folder: folder of the board.
         board: values of the board.
-        checked: result of `check_records`.
+        checked: errors in the records, and missing records.
         files: number of files in the folder.
         is_new: whether the folder is new or its content has changed.
     """

@@ -1,4 +1,4 @@
-"""Insertion of the headline table of a board between two marker lines of a page such as README.md."""
+"""Insertion of the headline table of a board into a page such as README.md, between two marker lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Pat
 
     Args:
         page: path of the page; None for README.md in the current folder, if it contains the markers.
-        name: name of the board, as the markers contain it.
+        name: name of the board in the markers.
         done: result of publishing the board.
 
     Raises:

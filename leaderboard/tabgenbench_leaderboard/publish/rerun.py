@@ -42,7 +42,7 @@ class RerunRequest:
         seed: seed of the random choice of trainings.
         tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
             share of the score's range. If None, the module `compare_scores` computes the largest accepted difference.
-        datasets: data files or TOML descriptions of datasets that the suite uses and no plugin registers.
+        datasets: data files or TOML descriptions of those datasets of the suite that no plugin provides.
         data_dir: root folder of downloaded data.
         executor: name of the engine that runs the trainings.
         say: function that receives each line of progress text.
@@ -133,7 +133,6 @@ def _recorded_cells(store: Store, suite: SuiteRecord) -> Iterator[_Recorded]:
 
 
 def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
-    """Return why the installed plugins cannot repeat a training, or an empty text if they can."""
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
@@ -155,7 +154,7 @@ class _Repeater:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Repeat trainings with equal settings, and return a finding for each difference from the records."""
+        """Repeat trainings that have the same `settings`, and return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -176,7 +175,6 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Return a run that repeats the trainings, or a finding if the hash of the dataset or of a split differs."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         n_splits = 1 + max(one.record.cell.split for one in group)
@@ -277,7 +275,7 @@ def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Limit a run to the trainings of a group; return the planned training for each key of a recorded training."""
+    """Remove other trainings from a run; return the trainings to repeat, by the key of the recorded training."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:

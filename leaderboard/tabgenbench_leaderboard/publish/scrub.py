@@ -74,10 +74,10 @@ def find_names(records: Iterable[BaseModel]) -> set[str]:
 
 
 class Scrubber:
-    """Removes texts that identify a machine or a person; applying the methods a second time changes nothing.
+    """Removes texts that identify a machine or a person; a second pass over the result changes nothing.
 
     Args:
-        names: names of hosts and users, and other words to remove, in addition to paths and addresses.
+        names: names of hosts and users, and other words to remove. Paths and e-mail addresses are always removed.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -91,7 +91,7 @@ class Scrubber:
         return record if after == before else type(record).model_validate(after)
 
     def value(self, value: Any, field: str = "") -> Any:
-        """Return the JSON value of the field ``field`` without texts that identify a machine or a person."""
+        """Return ``value``, the JSON value of a field, without texts that identify a machine or a person."""
         if isinstance(value, str):
             return "" if field in BLANKED else self.text(value, free=field not in NAMED)
         if isinstance(value, list):

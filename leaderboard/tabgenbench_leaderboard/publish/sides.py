@@ -27,9 +27,9 @@ class Side:
     Attributes:
         name: name of the board in messages.
         board: scores, costs and comparisons of the board.
-        cells: hash that identifies each training (cell). Like ``splits`` and ``metrics``, it is empty if the board has
-            no records.
-        splits: hashes of the folds of each split, by dataset and index of the split.
+        cells: hash that identifies each training (cell). If the board has no records, ``cells``, ``splits`` and
+            ``metrics`` are empty.
+        splits: hash of each split (of both folds, if it is a split into thirds), by dataset and index of the split.
         metrics: hashes that identify each metric with its options and code, by dataset and label of the metric.
     """
 
@@ -46,7 +46,7 @@ def read_side(text: str, boards: Path, suite: str | None = None) -> Side:
     Args:
         text: name or folder of a published board, path of a board.json, or folder of a store.
         boards: folder of the published boards.
-        suite: name of the suite to read from a store; None for its most recent suite.
+        suite: name of the suite to read from a store; None for the most recent suite.
 
     Raises:
         ConfigError: there is no board with this name or path.

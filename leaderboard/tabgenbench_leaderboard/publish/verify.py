@@ -38,8 +38,8 @@ class Verified:
     """The result of the verification of a published board or a store.
 
     Attributes:
-        store: store that contains the records.
-        suite: the verified suite.
+        store: the store with the verified records.
+        suite: the record of the suite.
         findings: errors in the files of the board or the store.
         notes: sentences on checks that could not be made on this machine.
         checked: result of the checks of the records.

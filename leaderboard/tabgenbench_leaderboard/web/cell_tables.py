@@ -1,4 +1,4 @@
-"""Two tables of a generator's page: the scores of every synthetic table (draw), and the trainings (cells)."""
+"""Two tables on a generator's web page: scores of each synthetic table (draw), and costs of each training (cell)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CELLS = 200
 def draw_table(
     dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int], most: int
 ) -> dict[str, Any] | None:
-    """Return the data of a table with the scores of every synthetic table (draw); None without ``cells``.
+    """Return the data of a table with the scores of each synthetic table (draw), or None if it has no rows or columns.
 
     Args:
         dataset: the results on the dataset.
@@ -62,12 +62,12 @@ def _draws(cell: CellFacts) -> int:
 
 
 def single_number(value: float | None) -> str:
-    """Return a value of a score as text."""
+    """Return a value as text with four significant digits, or ``-`` for None."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def cell_table(cells: Sequence[CellFacts]) -> dict[str, Any] | None:
-    """Return the data of a table with the costs and machine of each training (cell); None without ``cells``."""
+    """Return the data of a table with costs and machine of each training (cell), or None if ``cells`` is empty."""
     if not cells:
         return None
     more = f", the first {MAX_CELLS}" if len(cells) > MAX_CELLS else ""

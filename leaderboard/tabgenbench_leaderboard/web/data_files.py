@@ -1,4 +1,4 @@
-"""The data of a web board: ``data-board.js``, and the values of each dataset in files of about 1 MB or less.
+"""The data of a web board: ``data-board.js`` for the board, and files of about 1 MB or less for each dataset.
 
 The data files are scripts, because browsers do not let a page that is opened from disk read other data files. Numbers
 have five significant digits.
@@ -59,7 +59,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a function with the values; a list must contain JSON texts."""
+    """Return a script that calls a JavaScript function with the values; items of a list must be JSON texts."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element

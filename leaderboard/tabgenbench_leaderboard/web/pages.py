@@ -20,7 +20,7 @@ __all__ = ["web_files"]
 
 
 def web_files(site: Site) -> dict[str, bytes]:
-    """Return the content of every file of a web board, by its path in the folder of the board."""
+    """Return the content of every file of a web board; the keys are paths in the folder of the board."""
     pages = {"help.html": _help_page(site)}
     pages |= {site.generator_pages[one.label]: generator_page(site, one) for one in site.generators}
     pages |= {site.dataset_pages[one.dataset]: dataset_page(site, one) for one in site.board.datasets}

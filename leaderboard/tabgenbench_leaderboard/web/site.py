@@ -1,4 +1,4 @@
-"""Data that all pages of a web board share, such as the board, the names of pages, and the templates."""
+"""Data that all web pages of a board share, such as the names of the pages and the templates."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class DatasetFacts:
 
     Attributes:
         shown: indices of the score columns that pages show.
-        scores: address of the description of the score in each column.
+        scores: address, for each column, of the text that describes its score.
         ranked: number of models with a value in each column.
-        ranked_questions: number of models with a value of each question, such as fidelity.
+        ranked_questions: number of models with a mean score for each question, such as fidelity.
         decimals: number of decimals of each column.
         facts: sentence on the numbers of splits, seeds, synthetic tables, rows and features.
     """
@@ -72,7 +72,7 @@ class Site:
 
     @cached_property
     def extras(self) -> dict[str, str]:
-        """Name of the pip extra that a generator requires, by the generator's label; others are left out."""
+        """Name of the pip extra of each generator that requires one, by the generator's label."""
         return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
 
     @cached_property
@@ -149,7 +149,7 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_link(url: str) -> bool:
-    """Return whether a page may link to an address: only to http and https, not to ``javascript:``."""
+    """Return whether an address is safe as a link, that is, begins with http or https."""
     return re.fullmatch(r"https?://[^\s<>\"']+", url) is not None
 
 

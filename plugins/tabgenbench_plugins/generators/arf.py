@@ -18,7 +18,7 @@ Density. With the leaves l = 1...L of all B trees and N training rows,
     numeric column j        normal distribution with the mean and variance of the leaf, truncated to the leaf's bounds;
                             with ``family=leaf-values``, each training value in the leaf has probability 1 / n_l
     categorical column j    P_lj(v) = (n_lj(v) + α) / (n_l + α V_j)
-    n_l training rows in leaf l   n_lj(v) those with value v   V_j values of the column   α smoothing
+    n_l training rows in leaf l   n_lj(v) training rows in l with value v   V_j values of the column   α smoothing
 
 The forest treats condition columns like all other columns. By Bayes' rule, the density given the condition values c is
 exactly a mixture of the same leaves with other weights:
@@ -65,9 +65,9 @@ ALMOST_NONE = 1e-6  # replaces share 0 of a condition value if no leaf has all r
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, and then samples each column independently in the leaf.
 
-    A numeric feature with missing values and the column that marks its missing values depend on each other, so both are
-    drawn from the same training row. A leaf's mean and variance are computed without missing values. By default, a
-    table with more than 200 numeric features is fitted on 20 principal components.
+    A numeric feature with missing values and the column that marks its missing values depend on each other, so the two
+    values are drawn from the same training row. A leaf's mean and variance are computed without missing values. By
+    default, a table with more than 200 numeric features is fitted on 20 principal components.
     """
 
     name = "arf"
@@ -136,7 +136,6 @@ class ARF(Generator):
             self._fit_normals(trees)
 
     def _gap_columns(self, train: Table) -> list[tuple[int, int]]:
-        """Return the positions of each numeric feature with missing values and of the column that marks them."""
         marks = self._categories.columns
         return [
             (train.features.index(gap.column), train.n_features + marks.index(gap.shown_by))
@@ -190,7 +189,6 @@ class ARF(Generator):
         return np.take_along_axis(rows, sources, axis=0)
 
     def _fit_normals(self, trees: list[Any]) -> None:
-        """Compute mean, standard deviation and bounds of each numeric column in each leaf, shape (L, F)."""
         values, present = self._values.astype(np.float64), self._present
         has_value = np.ones(values.shape, dtype=bool) if present is None else present
         count = self._leaves.sums(has_value)
@@ -226,8 +224,8 @@ class ARF(Generator):
     def _weights(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the weight of each leaf given the codes of the requested condition, shape (L,).
 
-        If no leaf contains all requested values, `ALMOST_NONE` replaces shares of 0, so that leaves with most of the
-        values are drawn.
+        If no leaf contains all requested values, a value that a leaf lacks gets the share `ALMOST_NONE` in the leaf.
+        Leaves with most of the requested values then have the largest weights.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
         weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)
@@ -236,7 +234,6 @@ class ARF(Generator):
         return weight
 
     def _draw_normals(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw numeric values from each leaf's normal distributions, truncated to the leaf's bounds, shape (n, F)."""
         from scipy.special import ndtr, ndtri
 
         mean, sd = self._mean[leaves].astype(np.float64), self._sd[leaves].astype(np.float64)
@@ -262,7 +259,6 @@ class ARF(Generator):
 
 
 def _groups(codes: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield each distinct row of category codes with the positions of the rows that have these codes."""
     if not len(codes):
         return
     distinct, group = np.unique(codes, axis=0, return_inverse=True) if codes.shape[1] else (codes[:1], codes.sum(1))

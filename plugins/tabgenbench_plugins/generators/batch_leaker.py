@@ -1,4 +1,4 @@
-"""Control `batch-leaker`: an embedding that contains the batch, a fault that scores of batch removal must detect."""
+"""Control `batch-leaker`: an embedding with the known fault that it contains the batch."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ SHARE = 0.1
 
 
 class CategoryCollapser(Planted):
-    """Returns training rows in which the rarest categories of each feature are replaced by its most frequent category.
+    """Returns training rows in which the most frequent category of each feature replaces the rarest categories.
 
-    The rarest category is always replaced. Further rare categories are replaced if all replaced categories together
-    have at most a tenth of the training rows. The columns that mark missing values of numeric features are copied
+    The rarest category is always replaced. Further rare categories are replaced as long as at most a tenth of the
+    training rows have a replaced category. The columns that mark missing values of numeric features are copied
     unchanged.
     """
 

@@ -23,10 +23,9 @@ class ConditionMVN(Generator):
     """Samples rows from a Gaussian with the condition's mean and the Ledoit-Wolf covariance of the training residuals.
 
     A useful deep model should score better than this control, which models only linear dependence. The sums of squares
-    and products of the residuals are divided by the degrees of freedom (rows minus conditions), so that sampled rows
-    have the variance of the training rows. The single training row of a condition is the mean of the condition and adds
-    nothing to the covariance. A condition without training rows is replaced by the most similar condition that has
-    training rows.
+    and products of the residuals are divided by the degrees of freedom (number of rows minus number of conditions), so
+    that sampled rows have the variance of the training rows. A condition without training rows is replaced by the most
+    similar condition that has training rows.
 
     A categorical feature is represented by latent Gaussian scores (see `parts.latent`), which share one covariance with
     the numeric features. Thresholds, which are computed from the frequencies of the categories in each condition, turn

@@ -30,8 +30,8 @@ class ConditionNB(Generator):
     a_kg is replaced by 0, which gives a Poisson distribution. Each sampled cell gets the library size of a random
     training cell of the condition.
 
-    A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
-    A condition without training cells is replaced by the most similar condition that has training cells. Because this
+    In conditions with fewer than ``min_rows`` training cells, a_kg is estimated from the cells of all conditions. A
+    condition without training cells is replaced by the most similar condition that has training cells. Because this
     control samples genes independently, a model that learns dependences between genes should score better.
     """
 
@@ -94,9 +94,9 @@ class ConditionNB(Generator):
 
 
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each gene's share f of all counts, and the gene's two sums for the estimate of the dispersion.
+    """Return each gene's share f of all counts, and two sums over cells whose ratio is the dispersion.
 
-    These are the sums over cells of (count - L f)^2 - L f and of (L f)^2, where L is the library size.
+    The terms of the sums are (count - L f)^2 - L f and (L f)^2, where L is the library size.
     """
     total = _sums(counts, axis=0)
     share = total / max(library.sum(), 1.0)

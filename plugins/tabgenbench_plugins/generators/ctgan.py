@@ -4,9 +4,10 @@ Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using c
 are those of the package `ctgan`, except the number of epochs. A Gaussian mixture with up to ten components (modes) is
 fitted to each numeric feature. A number is encoded by the one-hot code of its mode and by its position within the mode.
 A value of a discrete column is encoded as a one-hot code. The discrete columns are the condition (all condition columns
-combined) and the categorical features. The generator receives noise and a value of one discrete column. In training,
-each discrete column is chosen equally often. A value of the column is then drawn with probability proportional to the
-logarithm of its frequency. The critic gives one score to each group of ten rows.
+combined) and the categorical features. The network that generates rows (below: generator) receives noise and a value of
+one discrete column. In training, this column is chosen at random with equal probabilities. A value of the column is
+then drawn with probability proportional to log(1 + n), if n training rows have the value. The critic gives one score to
+each group of ten rows.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
@@ -45,8 +46,8 @@ class CTGAN(TabularGenerator):
 
     As in the package `ctgan`, values of discrete columns are drawn with probability proportional to log frequency not
     only in training but also in sampling. Rare categories are therefore more frequent in samples than in training rows.
-    Batch norm always uses the statistics of the current batch. Sampling keeps the generated rows that have a requested
-    condition. If a requested condition still lacks rows, further batches are generated for this condition.
+    Batch norm uses the statistics of the current batch, even in sampling. Sampling keeps the generated rows that have a
+    requested condition. If a requested condition still lacks rows, further batches are generated for this condition.
     """
 
     name = "ctgan"
@@ -128,7 +129,7 @@ class CTGAN(TabularGenerator):
         self._weights_K = conditions.weights_K
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Train the model of the package `ctgan` and return it; the model reports its two losses after each epoch."""
+        """Return an untrained model of the package `ctgan`; its training reports two losses after each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
 
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
@@ -141,7 +142,7 @@ class CTGAN(TabularGenerator):
         return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Generate a batch for one condition or, if ``value`` is None, for random values of the discrete columns."""
+        """Return a batch of encoded rows and None; ``value`` is a condition, or None for random discrete values."""
         import torch
 
         n = self.config.batch_size

@@ -2,11 +2,11 @@
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, the batch size, the
-learning rate, the widths of the hidden layers, the latent size, and the use of batch norm. Its loss is mean squared
-error + KL. The paper does not state the following choices. Each hidden layer is Linear - batch norm - ReLU, the heads
-are linear, and the prior is N(0, I). The squared error is summed over features, as in a Gaussian log-likelihood with
-variance 1. A mean over features would multiply the relative weight of the KL term by half the number of features, and
-the latent code would collapse.
+learning rate, the widths of the hidden layers, the latent size, and the use of batch norm. The paper's loss is mean
+squared error + KL. The paper does not state the following choices. Each hidden layer is Linear - batch norm - ReLU, the
+output layers (heads) are linear, and the prior is N(0, I). The squared error is summed over features, as in a Gaussian
+log-likelihood with variance 1. A mean over features would multiply the relative weight of the KL term by half the
+number of features, and latent codes would no longer depend on the rows.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -148,9 +148,9 @@ class CVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory in bytes that weights, gradients, Adam's moments, rows and activations need.
 
-        Numbers of categories are not known yet, so the estimate assumes 32 per condition column and per categorical
-        feature. It includes two copies of the weights, and two copies of the rows (in main memory and on the device).
-        The memory of imported libraries, about 0.3 GB, is not included.
+        Numbers of categories are not known yet, so the estimate assumes 32 categories per condition column and per
+        categorical feature. The estimate includes two copies of the weights, and two copies of the rows (in main memory
+        and on the device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
@@ -268,7 +268,7 @@ class CVAE(Generator):
         return {**losses, "validation": validation[0]} if validation else losses
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw latent codes from N(0, I) or the aggregated prior, and decode each with its row's condition."""
+        """Draw latent codes from N(0, I) or the aggregated prior, and decode each with the condition of its row."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -299,7 +299,7 @@ class CVAE(Generator):
         return self._template.like(out_NF.numpy(), conditions, categories)
 
     def save(self, folder: Path) -> None:
-        """Write the network, the prior, the noise, and the conditions and categories of the training rows."""
+        """Save the network, the aggregated prior, the noise level, and the training conditions and categories."""
         noise = {} if self._noise_sd_F is None else {NOISE: self._noise_sd_F}
         facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
         prior = () if self._prior is None else (self._prior.means_KZ, self._prior.roots_KZZ)

@@ -1,4 +1,4 @@
-"""The CVAE with model selection on validation rows, as in the paper of the CVAE.
+"""The conditional VAE `cvae`, with model selection on validation rows as in the paper.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper uses a grid of four learning rates and two, three or
@@ -101,7 +101,7 @@ class CVAESelected(Generator):
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes: twice the largest model, because the best and the current model are kept."""
+        """Return twice the memory of the largest model in bytes, because the best and the current model are kept."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -199,8 +199,6 @@ def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitCon
 
 
 def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> Callable[[Progress], None]:
-    """Return a function that reports a model's validation loss, with epochs counted over all models."""
-
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)
         if progress.epoch % every == 0 or progress.epoch == progress.of:

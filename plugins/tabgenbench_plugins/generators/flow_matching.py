@@ -8,13 +8,13 @@ With noise x_0 ~ N(0, I), a training row x_1 of condition c, and a time t ~ U(0,
 
     x_t = (1 - t) x_0 + t x_1        loss = E ‖v(x_t, t, c) - (x_1 - x_0)‖² / Y
 
-Y is the number of columns of x. If the rows were drawn from N(0, I), the first term of v would be the exact velocity.
-The network F learns the rest:
+Y is the number of columns of x. The loss is smallest if v is the mean velocity E[x_1 - x_0 | x_t = x, c]. The velocity
+is the sum of a formula and the output of the network F:
 
     v(x, t, c) = (2 t - 1) / (t² + (1 - t)²) x + F(x, t, c)
 
-The loss is smallest for the mean velocity v = E[x_1 - x_0 | x_t = x, c]. To sample a row of condition c, x is drawn
-from N(0, I) at t = 0 and moved to t = 1 by
+The first term is the mean velocity if training rows have the distribution N(0, I), so F learns only the difference. To
+sample a row of condition c, x is drawn from N(0, I) at t = 0 and moved to t = 1 by
 
     dx/dt = v(x, t, c)
 
@@ -22,9 +22,9 @@ The equation is solved in ``sampling_steps`` equal steps h, either by the midpoi
 t + h/2), or by Heun's rule, x ← x + h/2 (v(x, t) + v(x + h v(x, t), t + h)). Both rules evaluate the network twice per
 step.
 
-A row consists of the transformed numeric features (`parts/prepared_rows`) and a code of each categorical feature, with
-an entry of 1 for its category and -1 for every other category. With the exact velocity, the entries would be ±1 at
-t = 1. Because network and solver have errors, a sampled row gets the category with the largest entry.
+A row consists of the transformed numeric features (`parts/prepared_rows`) and a code of each categorical feature. The
+code has an entry of 1 for the category of the row and -1 for every other category. With the exact velocity, the entries
+would be ±1 at t = 1. Because network and solver have errors, a sampled row gets the category with the largest entry.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class FlowMatching(RowsFromNoise):
         return loss
 
     def _with_signs(self, x_NY: torch.Tensor) -> torch.Tensor:
-        """Replace one-hot codes of 0 and 1 by codes of -1 and 1."""
+        """Return rows whose one-hot codes have entries -1 and 1 instead of 0 and 1."""
         import torch
 
         n_numbers = self._layout.n_features

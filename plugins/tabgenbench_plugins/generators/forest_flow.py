@@ -8,15 +8,16 @@ gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolico
     v_t = arg min E |v(x_t, c) - (x_1 - x_0)|²      one boosted ensemble for each level t and output column
     x_{t+h} = x_t + h v_t(x_t, c),   h = 1 / (T - 1)      sampling: Euler steps from noise at t = 0
 
-    x_1 row, scaled to [-1, 1]   c one-hot codes of the conditions   T number of levels t
+    x_1 row, scaled to [-1, 1]   c one-hot codes of the conditions   T number of values (levels) of t
     n training rows   p columns of x   q columns of c   K noisy copies of each training row
 
 A categorical feature with V values gives V - 1 one-hot columns. As in the package, the sampled category is the one with
 the largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
-columns itself, because the package confuses features with positions such as 1 and 11, which have digits in common.
+columns itself, because the package confuses features whose positions have digits in common, such as 1 and 11.
 
-Cost. The time to fit a tree is proportional to the number of input columns, p + q. The last factor is the time for one
-input column: a constant for the search of splits, plus a time for each of the n K noisy rows:
+The time to fit a tree is proportional to the number of input columns, p + q. In the following formula, the last factor
+is the time for one input column. It contains a constant for the search of splits and a time for each of the n K noisy
+rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -220,7 +221,6 @@ def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float
 
 @contextmanager
 def _global_seed(seed: int) -> Iterator[None]:
-    """Seed NumPy's global random state, which the package uses, and restore it afterwards."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:

@@ -11,9 +11,9 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
 The package encodes a condition or a categorical feature as one number. Each category has an interval of [0, 1], whose
 length is the category's relative frequency. A category is encoded as a uniform random number from its interval. A
 sampled number is decoded as the category whose interval contains it. Because a category is only one number, the effect
-of a condition and the dependence between categories are one-dimensional. This is the main limitation of the model. A
-uniform distribution is fitted to the numbers of a categorical feature. The distribution that the option
-``distribution`` names is fitted to the numbers of a condition.
+of a condition and the dependence between categories are one-dimensional. This is the main limitation of the model. The
+numbers of a categorical feature have a uniform distribution; the option ``distribution`` sets the distribution of
+numeric features and of the numbers of a condition.
 
 The package fits the model, but this module samples with the formulas above. The package's `sample_from_conditions`
 processes one condition and one column at a time and takes 2 seconds per condition for 1,000 columns; this module takes
@@ -139,7 +139,7 @@ class GaussianCopula(Generator):
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw normal scores given the condition of each row, transform them into values, and return the rows."""
+        """Return one row for each requested condition, sampled from the normal scores given the condition."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -171,7 +171,7 @@ class GaussianCopula(Generator):
         return pd.DataFrame(found)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return normal scores of conditions, shape (n, k), from random numbers in each category's interval."""
+        """Return normal scores of conditions, shape (n, k), computed from random encodings of the categories."""
         from scipy.special import ndtri
 
         scores = np.empty(conditions.shape)
@@ -230,7 +230,7 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
 
 @contextmanager
 def _guarded(seed: int) -> Iterator[None]:
-    """Seed NumPy's global random state for the package and restore it afterwards; hide numerical warnings."""
+    """Set NumPy's global seed and hide numerical warnings inside the context; restore the random state afterwards."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:
@@ -244,11 +244,11 @@ def _guarded(seed: int) -> Iterator[None]:
 
 
 def _conditional(correlation: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the regression of features on conditions: slopes, shape (p, k), and a root of the residual covariance.
+    """Return the slopes of features on conditions, shape (p, k), and a square root of the residual covariance.
 
-    With fewer rows than features, the covariance is singular. Its root is therefore computed from eigenvectors, and
-    negative eigenvalues (rounding errors) are set to 0. The root is symmetric, so it does not depend on the arbitrary
-    signs of the eigenvectors.
+    Features and conditions are normal scores. With fewer rows than features, the covariance is singular. The root is
+    therefore computed from eigenvectors, and negative eigenvalues (rounding errors) are set to 0. The root is symmetric
+    and so does not depend on the arbitrary signs of the eigenvectors.
 
     Args:
         correlation: correlation matrix of the condition columns and, after them, the features, shape (k + p, k + p).

@@ -12,7 +12,7 @@ __all__ = ["Harmony"]
 
 
 class Harmony(PCA):
-    """Embeds rows as `pca` does, then moves clusters of different batches together (Korsunsky et al. 2019).
+    """Embeds rows as `pca` does, then reduces differences between batches by Harmony (Korsunsky et al. 2019).
 
     Harmony computes its correction from training rows and test rows together, without their cell types. Harmony may
     therefore have an advantage over a trained model, which does not use the test rows.

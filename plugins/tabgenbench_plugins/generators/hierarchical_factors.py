@@ -1,18 +1,18 @@
-"""Hierarchical factors: condition means, covariances of few factors, and empirical marginal distributions.
+"""Hierarchical factors: a Gaussian factor model of each condition, with empirical marginal distributions.
 
-The model was developed in this project and has no neural network. A row x of condition c is sampled by the following
-formula. Steps 1 to 3 compute its parameters; step 4 then changes the marginal distributions:
+The model was developed in this project and has no neural network. A row x of condition c is sampled by the formula
+below. Steps 1 to 3 define the parameters of the formula. Step 4 changes the marginal distributions of x.
 
     x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F)
 
 1. μ_c is the mean of the condition's training rows.
 2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance S_c towards the pooled covariance S_p. The
-   weight w_c is an empirical-Bayes estimate (`parts.hierarchical`). It is near 1 if the condition has many rows and its
-   covariance differs from that of other conditions.
+   weight w_c is an empirical-Bayes estimate (`parts.hierarchical`). w_c is near 1 if the condition has many rows and
+   its covariance differs from that of other conditions.
 3. L_c contains the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c. The model thus keeps all
    variances, but only the correlations that K factors explain.
 4. If a condition has at least 8 rows, the model's quantiles of each feature are mapped to the quantiles of the
-   condition's training rows. If several training rows share the lowest value of a feature, no sampled value is below it
+   condition's training rows. If several training rows share the lowest value of a feature, no sampled value is lower
    (`parts.margins`).
 
 In a table with categorical features, each category is an interval of a latent Gaussian variable, as in the control
@@ -48,13 +48,12 @@ POOLED = -1  # key of the pooled covariance, for conditions whose own covariance
 class HierarchicalFactors(Generator):
     """Samples rows from a factor model of each condition, with the marginal distributions of the training rows.
 
-    With few factors, single training rows are harder to recognise. With ``factors=none``, synthetic rows have the whole
-    covariance Σ_c, and an attack that uses means and covariances of synthetic rows recognises most training rows.
+    With few factors, a privacy attack recognises fewer training rows. With ``factors=none``, synthetic rows have the
+    whole covariance Σ_c, and an attack with their means and covariances recognises most training rows.
 
-    Every sampled row has exactly the requested condition. A condition with fewer than four training rows uses the
-    pooled covariance. A condition with a single training row uses this row as its mean. A condition without training
-    rows is replaced by the most similar condition that has training rows. Statistics of a numeric feature are computed
-    without missing values.
+    A condition with fewer than four training rows uses the pooled covariance. A condition without training rows is
+    replaced by the most similar condition that has training rows. Statistics of a numeric feature are computed without
+    missing values.
     """
 
     name = "hierarchical-factors"
@@ -127,7 +126,6 @@ class HierarchicalFactors(Generator):
         return self._covariances[k] if k in self._covariances else self._covariances[POOLED]
 
     def _quantiles(self, k: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return quantiles of the model's normal distributions in condition ``k``, shape (number of levels, F)."""
         from scipy.special import ndtri
 
         sd = np.sqrt(self._covariance(k).variances()[: self._template.n_features])

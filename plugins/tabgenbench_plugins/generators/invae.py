@@ -14,12 +14,12 @@ https://arxiv.org/abs/2307.00558; no code of the authors is used.
 L is the library size of the cell; a sampled cell gets the library size of a random training cell of the condition. q is
 a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot codes of b and s. TC is the mutual
 information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of z with a
-one-hot code of s, from which its mean over cells with equal b is subtracted. Here z is a posterior mean, or a product
-of two centred posterior means. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`). With
-``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), the loss of score
-matching is added, and z_inv is whitened before its squared correlations are computed. In the last epochs, the encoder
-is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared correlations and the last epochs
-are additions of this project.
+one-hot code of s, after the code's mean over cells with equal b is subtracted from the code. In these correlations, z
+is a posterior mean, or a product of two centred posterior means. The priors of both blocks are diagonal Gaussians
+(`parts.gaussian_prior`). With ``prior=exponential``, the prior of z_inv is a general exponential family
+(`parts.exponential_prior`), the loss of score matching is added, and z_inv is whitened before its squared correlations
+are computed. In the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`).
+The squared correlations and the last epochs are additions of this project.
 """
 
 from __future__ import annotations
@@ -163,14 +163,14 @@ class InVAE(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` unless the table contains counts of at least two cells, which batch norm needs."""
+        """Raise `Unsupported` unless the table contains counts of at least two cells, the minimum for batch norm."""
         if not schema.per_10k:
             raise Unsupported("invae models counts; the table is not one of counts with per_10k = true")
         if n_rows < 2:
             raise Unsupported(f"invae: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes that parameters, gradients, moments, activations and one-hot codes need.
+        """Return the memory in bytes of parameters, gradients, Adam's moments, activations and one-hot codes.
 
         The estimate assumes 32 values per covariate column. The sparse counts of the table and the imported packages
         (about 0.3 GB) are not included.
@@ -254,7 +254,7 @@ class InVAE(Generator):
         return max(1, round(share * self.config.epochs)) if share else 0
 
     def _train_for_sampling(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
-        """Carry out the last epochs, and set the offsets (see `parts.last_epochs`)."""
+        """Train decoder and priors with a fixed encoder, and set the offsets of latents (see `parts.last_epochs`)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.last_epochs import Latents, train_for_sampling
@@ -319,7 +319,6 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _offset(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the offset (see `parts.last_epochs`) for each row's conditions; 0 if no training cell has them."""
         at = pd.Index(self._pool.conditions.labels).get_indexer(condition_labels(conditions))
         offsets: NDArray[np.float32] = np.vstack([self._offsets, np.zeros_like(self._offsets[:1])])[at]
         return offsets
@@ -387,8 +386,9 @@ class InVAE(Generator):
         """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
 
         The invariant block of a cell is shifted from its posterior mean by the difference between the prior means of
-        the new and the old condition (with their offsets). All cells with the same old and new condition are thus
-        assumed to move by the same vector. The spurious block and the library size do not change.
+        the new and the old condition. The prior means include the offsets (see `parts.last_epochs`). All cells with the
+        same old and new condition are thus assumed to move by the same vector. The spurious block and the library size
+        do not change.
 
         Args:
             table: cells and their conditions, with the same genes as the training cells.

@@ -37,7 +37,7 @@ class LabelSwapper(Planted):
             raise Unsupported("all training rows have the same condition")
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the conditions, with those of a fifth of the rows permuted."""
+        """Return the requested conditions after a permutation of the conditions of a random fifth of the rows."""
         swapped = rng.choice(len(asked), round(SHARE * len(asked)), replace=False)
         found = asked.copy()
         found[swapped] = rng.permutation(asked[swapped])

@@ -1,4 +1,4 @@
-"""Planted failure `library-halver`: cells with half of their counts."""
+"""Planted failure `library-halver`: biological cells with about half of their counts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["LibraryHalver"]
 
 
 class LibraryHalver(RealResample):
-    """Returns training cells of the requested condition, and keeps each counted molecule with probability one half.
+    """Returns training rows of the requested condition, and keeps each counted molecule with probability 0.5.
 
-    The expected share of each gene in a cell's counts does not change. Library sizes are halved and zeros become more
-    frequent, which the metric `count-realism` must detect.
+    The expected share of each gene in the counts of a row does not change. Library sizes are halved and zeros become
+    more frequent, which the metric `count-realism` must detect.
     """
 
     name = "library-halver"
@@ -32,7 +32,7 @@ class LibraryHalver(RealResample):
             )
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return training cells with half of the molecules, as a CSR matrix."""
+        """Return training rows with about half of their molecules, as a table with a CSR matrix."""
         drawn = super().sample(conditions, context)
         counts = sparse.csr_matrix(drawn.X)
         rng = np.random.default_rng([context.seed, 1])

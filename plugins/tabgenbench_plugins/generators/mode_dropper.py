@@ -1,4 +1,4 @@
-"""Generator `mode-dropper`, with a known fault: a tenth of the conditions or of the rows is never returned."""
+"""Planted failure `mode-dropper`: training rows without a tenth of the conditions or of the rows."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class ModeDropper(Planted):
     """Returns training rows without a tenth of the conditions, or without the rows at one end of a principal component.
 
     With at least ten conditions, a random tenth of the conditions is missing and is replaced by rows of other
-    conditions. With fewer conditions, the tenth of the rows of each condition with the largest values of the first
-    principal component is missing. Before this component is computed, categories are coded as indicators, the means of
+    conditions. With fewer conditions, each condition lacks the tenth of its rows with the largest values of the first
+    principal component. Before this component is computed, categories are coded as indicators, the means of
     conditions are subtracted, and each column is scaled to unit variance. The number of missing rows is rounded, so a
-    condition with at most five rows keeps all its rows.
+    condition with at most five rows keeps all rows.
     """
 
     name = "mode-dropper"
@@ -42,7 +42,7 @@ class ModeDropper(Planted):
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Replace each missing condition by a random other one; conditions with many requests are chosen more often."""
+        """Return the requested conditions; random other requested conditions replace the missing conditions."""
         is_dropped = np.isin(asked, self._dropped)
         others = asked[~is_dropped]
         if not len(others):
@@ -52,7 +52,7 @@ class ModeDropper(Planted):
         return found
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the positions of a condition's training rows, without the missing rows."""
+        """Return the positions of a condition's training rows, except rows that are never returned."""
         rows = self._conditions.rows(condition)
         return rows[self._kept[rows]]
 

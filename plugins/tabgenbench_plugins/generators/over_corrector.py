@@ -13,11 +13,12 @@ __all__ = ["OverCorrector"]
 
 
 class OverCorrector(PCA):
-    """Embeds rows as `pca` does, and removes the directions in which the values of one condition column differ.
+    """Embeds rows as the generator `pca` does, without the mean differences between the values of one condition column.
 
-    In each combination of the other condition columns, the mean of the training rows of the combination is subtracted
-    from the mean of the training rows with one value of the column. The differences are the removed directions: the
-    components are projected on the orthogonal space. Scores that use only types and batches cannot detect this loss.
+    The training rows are grouped by the values of the other condition columns. For each group and each value of the one
+    column, the mean of the group is subtracted from the mean of the rows with this value, in principal components. Each
+    difference is a direction, which `embed` removes by an orthogonal projection. Scores that compare only cell types
+    and batches cannot detect this fault.
     """
 
     name = "over-corrector"
@@ -40,7 +41,7 @@ class OverCorrector(PCA):
             raise Unsupported("generator 'over-corrector' merges a condition; the dataset has no condition column")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute the principal components and the directions to remove.
+        """Compute the principal components and the directions that `embed` removes.
 
         Raises:
             Unsupported: the option ``column`` names a column that is not a condition column.
@@ -62,6 +63,6 @@ class OverCorrector(PCA):
         self._removed = axes[sizes > 1e-6 * max(sizes[0], 1e-300)].T
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the principal components of each row after the projection, shape (n_rows, components)."""
+        """Return the principal components of each row without the removed directions, shape (n_rows, components)."""
         found = super().embed(table)["latent"]
         return {"latent": (found - found @ self._removed @ self._removed.T).astype(np.float32)}

@@ -16,8 +16,8 @@ class PCA(EmbeddingModel):
     """Embeds rows by the principal components of the training rows.
 
     Components are computed on the evaluation scale, on which metrics compare rows. For counts of cells, this scale is
-    standardised log1p(counts per 10,000), and the column of library sizes is not used. This control does not
-    remove differences between batches, so a method of batch integration should be better in this respect.
+    standardised log1p(counts per 10,000), and the column of library sizes is not used. This control does not remove
+    differences between batches. A method that integrates batches should remove these differences.
     """
 
     name = "pca"

@@ -14,8 +14,8 @@ __all__ = ["RandomEmbedding"]
 class RandomEmbedding(EmbeddingModel):
     """Embeds each row as Gaussian noise that does not depend on the row.
 
-    Noise mixes batches perfectly, so this control has good scores of batch removal although it contains no biological
-    information. Its scores of biological information are the lowest that can be expected.
+    Noise mixes batches perfectly, so this control has good scores of batch removal although noise contains no
+    biological information. The scores of biological information are the lowest expected scores.
     """
 
     name = "random"

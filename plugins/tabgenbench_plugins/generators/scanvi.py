@@ -1,4 +1,4 @@
-"""scANVI of the package scvi-tools: scVI with a classifier and a prior that depends on a label, such as the cell type.
+"""scANVI: scVI (a VAE of counts) with a classifier and a prior that depends on a label, such as the cell type.
 
 Xu, Lopez, Mehlman, Regier, Jordan & Yosef, "Probabilistic harmonization and annotation of single-cell transcriptomics
 data with deep generative models", Molecular Systems Biology 17, 2021, https://doi.org/10.15252/msb.20209620; package

@@ -5,7 +5,7 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
 
     z ~ N(0, I),   f = softmax(decoder(z, s, b)),   x_g ~ NB(mean L f_g, dispersion theta_g), or zero-inflated
 
-    s batch   b condition columns   L library size
+    s batch   b condition columns   L library size   f expected shares of the genes
 
 The package trains the model, but has no method that samples without an input cell. Therefore this module draws z and L
 and calls the decoder (``module.generative``). L is the library size of a random training cell. In the package, the
@@ -110,7 +110,7 @@ class SCVI(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` unless the table contains counts of at least two cells, which batch norm needs."""
+        """Raise `Unsupported` if the table does not contain counts, or has fewer than two cells (for batch norm)."""
         if not schema.per_10k:
             raise Unsupported(f"{cls.name} models counts; the table is not one of counts with per_10k = true")
         if n_rows < 2:
@@ -128,7 +128,7 @@ class SCVI(Generator):
         return 4 * (4 * parameters + activations) + 8 * min(BLOCK_VALUES, n_rows * n_features)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train the scvi-tools model without validation cells; report its losses for each epoch."""
+        """Train the scvi-tools model on the training cells only, and report the losses of each epoch."""
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
         from tabgenbench_plugins.generators.parts.scvi_package import PackageCodes, package_state
 
@@ -156,10 +156,7 @@ class SCVI(Generator):
         return self.config.epochs or max(1, round(400 * min(1.0, CELLS / n_cells)))
 
     def _pretrained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext, *, of: int) -> Any:
-        """Train and return an scVI model, reporting ``of`` as the total number of epochs.
-
-        The subclass for scANVI starts from this model.
-        """
+        """Train and return an scVI model; progress reports state ``of`` as the total number of epochs."""
         import scvi
 
         from tabgenbench_plugins.generators.parts.scvi_package import BATCH, annotated, column_names, train
@@ -256,7 +253,7 @@ class SCVI(Generator):
         return sparse.csr_matrix(counts, dtype=np.float32)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the posterior mean of z for each cell; the encoder gets neither conditions nor batch."""
+        """Return the posterior mean of z for each cell, which does not depend on conditions and batch."""
         import torch
 
         parts = [np.zeros((0, self.config.latent), dtype=np.float32)]

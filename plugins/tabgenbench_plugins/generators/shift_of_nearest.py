@@ -1,4 +1,4 @@
-"""Control `shift-of-nearest` (a baseline): real rows plus the effect of a state on the most similar type."""
+"""Control `shift-of-nearest`, which predicts the effect of a state on a type from the most similar type."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ __all__ = ["ShiftOfNearest"]
 
 
 class ShiftOfNearest(Unchanged):
-    """Predicts rows of a type in a state without training rows, from the effect of the state on another type.
+    """Predicts rows of a combination of type and state that has no training rows.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
-    the state with most training rows of the requested type. To rows of the requested type in the base state, this
-    control adds a shift: the mean of the nearest type in the requested state minus the mean of the nearest type in the
-    base state. The nearest type has training rows in both states, and its mean in the base state is closest to the mean
-    of the requested type (Euclidean distance on the evaluation scale). Without such a type, no shift is added.
+    the state with most training rows of the requested type. This control adds a shift to rows of the requested type in
+    the base state. The shift is the mean of the nearest type in the requested state minus the mean of the nearest type
+    in the base state. The nearest type is the type with training rows in both states whose mean in the base state is
+    closest to the mean of the requested type (Euclidean distance on the evaluation scale). If no other type has
+    training rows in both states, no shift is added.
     """
 
     name = "shift-of-nearest"

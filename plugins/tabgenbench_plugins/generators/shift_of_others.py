@@ -1,4 +1,4 @@
-"""Control `shift-of-others` (a baseline): real rows plus the mean effect of a state on other types."""
+"""Control `shift-of-others` (a baseline), which predicts that a state has the same effect on all types."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["ShiftOfOthers"]
 
 
 class ShiftOfOthers(Unchanged):
-    """Adds the mean effect of a state on other types to rows of a type without training rows in this state.
+    """Predicts rows of a type in a state without training rows, from the mean effect of this state on other types.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
-    the state with most training rows of the requested type. The mean shift of all other types with training rows in
+    the state with the most training rows of the requested type. The mean shift of all other types with training rows in
     both states is added to rows of the requested type in the base state. The shift of a type is its mean in the
     requested state minus its mean in the base state, on the evaluation scale. If no other type has training rows in
     both states, the rows in the base state are returned without a shift. Predicted counts are rounded.

@@ -17,8 +17,8 @@ BLOCK = 256  # features permuted together; bounds the temporary memory
 class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
-    Each feature keeps its distribution but does not depend on other features or on the condition. Therefore this
-    control has the scores of a model that learns no dependence. A numeric feature and the column that marks its missing
+    Each feature keeps its distribution but does not depend on other features or on the condition. A model that learns
+    only these distributions therefore scores like this control. A numeric feature and the column that marks its missing
     values are permuted together. If more rows are requested than the training table has, every value is used once
     before any value is used again.
     """
@@ -33,7 +33,7 @@ class Shuffled(Generator):
         self._train = train
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows with independently permuted features."""
+        """Return one row for each requested condition."""
         train, n = self._train.dense(), len(conditions)
         values = np.empty((n, train.shape[1]), dtype=np.float32)
         for first in range(0, train.shape[1], BLOCK):
@@ -48,7 +48,8 @@ class Shuffled(Generator):
     def _shuffled_categories(self, values: NDArray[np.float32], context: SampleContext) -> pd.DataFrame | None:
         """Return independently permuted categorical features.
 
-        If a feature marks missing values of a numeric feature, its permutation is also used in ``values``.
+        If a feature marks missing values of a numeric feature, the column of the numeric feature in ``values`` is
+        overwritten with its training values in the same permuted order.
         """
         train, schema = self._train, self._train.schema
         if not schema.categorical_features:

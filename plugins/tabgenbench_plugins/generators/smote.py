@@ -1,4 +1,4 @@
-"""Control `smote` (a baseline): interpolates between a training row and a near neighbour in the same condition."""
+"""Control `smote`: interpolates between a training row and a near neighbour in the same condition."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["SMOTE"]
 
 
 class SMOTE(Generator):
-    """Interpolates between a training row of the condition and one of its k nearest neighbours in that condition.
+    """Interpolates between a training row and one of the row's k nearest neighbours in the same condition.
 
     The numeric features of a row are x = a + u (b - a), with a training row a, a neighbour b, and u uniform between 0
     and 1. A category is the most frequent category among the neighbours of a, as in SMOTE-NC; in a tie, the category of
     the nearest neighbour is chosen. Distances are Euclidean: numeric differences are in standard deviations of the
-    training rows, and different categories have distance 1. If a feature is missing in a, it is missing in x; if it is
-    missing only in b, x gets the value of a.
+    training rows, and different categories have distance 1. A feature that is missing in a is
+    missing in x. A feature that is missing only in b has the same value in x and a.
 
     If a condition has a single training row, this row is returned. A condition without training rows is replaced by the
     most similar training condition.
@@ -43,7 +43,7 @@ class SMOTE(Generator):
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Find the nearest neighbours of every training row among the rows of its condition."""
+        """Find the nearest neighbours of every training row among the training rows of the same condition."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._codes = np.empty((train.n_rows, train.categories.shape[1]), dtype=np.int64)
@@ -58,7 +58,7 @@ class SMOTE(Generator):
             self._neighbours[rows] = rows[self._nearest(rows)]
 
     def _nearest(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return positions in ``rows`` of the neighbours of each row, nearest first, shape (n_rows, n_neighbors).
+        """Return indices into ``rows``: the neighbours of each row, nearest first, shape (n_rows, n_neighbors).
 
         If a row has fewer than n_neighbors neighbours, its neighbours are repeated in turn.
         """
@@ -76,7 +76,7 @@ class SMOTE(Generator):
         return np.asarray(found[:, np.arange(k) % n_others], dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one row for each requested condition; each training row of a condition is used equally often."""
+        """Return one row for each requested condition; all training rows of a condition are used equally often."""
         rng = context.numpy
         base = np.empty(len(conditions), dtype=np.int64)
         for k, places in self._conditions.each_asked(conditions, context):
@@ -90,9 +90,9 @@ class SMOTE(Generator):
         return self._train.like(values + step * difference, conditions, self._decoded(base))
 
     def _decoded(self, base: NDArray[np.int64]) -> pd.DataFrame | None:
-        """Return the most frequent category among the neighbours of each row.
+        """Return the categorical features of new rows, given the positions ``base`` of the rows a; None without any.
 
-        Categories that mark missing numeric values are copied from the row itself.
+        The categorical features that mark missing numeric values are copied from a.
         """
         if not self._categories:
             return None

@@ -3,8 +3,8 @@
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
 4.5. Defaults are those of the package `ctgan`, except the number of epochs. Each column of continuous values is
 modelled by a Gaussian mixture with up to ten components (modes). A continuous value is encoded as the one-hot code of a
-mode and a scalar, the position within the mode. A discrete value is a one-hot code. The condition is not an input of
-the model but a discrete column that the model generates.
+mode and as a scalar that gives the position within the mode. A discrete value is encoded as a one-hot code. The
+condition is not an input of the model but a discrete column that the model generates.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 
@@ -38,9 +38,9 @@ __all__ = ["TVAE"]
 class TVAE(TabularGenerator):
     """The variational autoencoder (TVAE) of Xu et al.
 
-    As in the package `ctgan`, noise is decoded, normal noise with the learned standard deviation is added to each
-    scalar, and the most probable mode and category are taken. Therefore a rare category may never be sampled. Only
-    generated rows with the requested conditions are kept.
+    Rows are sampled as in the package `ctgan`. The decoder maps latent noise to scalars and logits. Normal noise with
+    the learned standard deviation is added to each scalar. The most probable mode and category are used, so a rare
+    category may never be sampled. Only generated rows with the requested conditions are kept.
     """
 
     name = "tvae"
@@ -110,7 +110,7 @@ class TVAE(TabularGenerator):
             report_losses(context, epoch, config.epochs, losses, names=("loss", "reconstruction", "kl"))
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return a new model of the package `ctgan`, which reports the mean loss of each epoch when it is trained."""
+        """Return an untrained model of the package `ctgan`; its training reports the mean loss after each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
 
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
@@ -123,7 +123,7 @@ class TVAE(TabularGenerator):
         return PackageModel(package_kind("TVAE"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return decoded noise (tanh of scalars, logits of one-hot codes) and the standard deviation of each scalar."""
+        """Return decoded rows (scalars, logits of one-hot codes) and the standard deviation of each scalar's noise."""
         import torch
 
         z_NZ = torch.randn(

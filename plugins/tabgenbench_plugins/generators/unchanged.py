@@ -1,4 +1,4 @@
-"""Control `unchanged` (a baseline), which predicts that the state of a type has no effect."""
+"""Control `unchanged`, which predicts that a state (such as a treatment) has no effect on a type of cells."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ __all__ = ["Unchanged"]
 
 
 class Unchanged(Generator):
-    """Returns training rows of the requested type and state or, if none exist, of the type in another state.
+    """Returns training rows of the requested type and state, or else training rows of the type in another state.
 
-    Types (such as cell types) and states (such as treatments) are values of two condition columns. The other state,
-    called the base state, is the state with most training rows of the type. A model that predicts the effect of a state
+    Types (such as cell types) and states (such as treatments) are values of two condition columns. If the requested
+    combination has no training rows, rows of the base state are returned: the state with most training rows of the
+    type. A model that predicts the effect of a state
     on a type should score better than this control, which predicts no effect.
     """
 
@@ -38,7 +39,7 @@ class Unchanged(Generator):
             raise Unsupported(f"generator {cls.name!r} needs two condition columns, such as cell_type and condition")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Group the training rows by type and state."""
+        """Group the training rows."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._shifts = StateShifts.of(train, self.config)
@@ -46,7 +47,7 @@ class Unchanged(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each requested condition.
 
-        For a type without training rows, rows of the most similar condition are returned.
+        A type without training rows gets rows of the most similar condition.
         """
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         for kind, state, places in self._shifts.asked(conditions):

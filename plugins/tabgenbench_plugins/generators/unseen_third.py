@@ -11,9 +11,9 @@ __all__ = ["UnseenThird"]
 class UnseenThird(RealResample):
     """Returns unchanged rows of the reference third, the third of the rows on which no model is trained.
 
-    It works like `RealResample`, but with reference rows in place of training rows. Splits need ``thirds = true``. The
-    reference rows contain no information about individual training rows, so their privacy scores are the best scores
-    that a generator can reach.
+    The class works like `RealResample`, but with reference rows in place of training rows. The suite must divide rows
+    into thirds (``thirds = true``). The reference rows contain no information about individual training rows, so their
+    privacy scores are the best scores that a generator can reach.
     """
 
     name = "unseen-third"

@@ -10,8 +10,9 @@ uses validation rows instead of test rows.
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
     e(c) ─┘        generator                 e(c) ─┘        critic
 
-    critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
+    critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²
     generator:  -mean f(fake)
+    mid:        a point between a real and a fake row
 
 In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator returns logits of the
 categories. The critic gets the one-hot codes of real rows; for generated rows, it gets the Gumbel-softmax of the logits
@@ -19,7 +20,7 @@ categories. The critic gets the one-hot codes of real rows; for generated rows, 
 numeric value is replaced by the training median, and the generator learns to generate this median together with the
 category that marks the missing value.
 
-    N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
+    N rows   F features   K one-hot codes of the conditions   E embedding   Z latents   H hidden units
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class WGANGP(Generator):
     For each batch of training rows, the critic takes several steps, each with new generated rows. Then the generator
     takes one step. All conditions share the networks. With ``patience``, the weights with the highest gamma are kept.
     Gamma is the agreement of the correlations of numeric features between validation rows and generated rows of the
-    same conditions. It is noisy with few validation rows.
+    same conditions. Gamma is noisy if there are few validation rows.
     """
 
     name = "wgan-gp"

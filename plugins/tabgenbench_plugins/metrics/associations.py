@@ -93,9 +93,9 @@ class PairAssociations(Metric):
     The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
     association of two categorical columns is Cramér's V. The association of a numeric feature and a categorical column
     is the correlation ratio eta. Cramér's V and eta are not corrected for bias. Categorical columns are the categorical
-    features, including columns that mark missing values of numeric features, and the conditions. Pairs of two
-    conditions are excluded, because conditions are inputs of the generator. Pairs of a feature and the column that
-    marks its missing values, and columns that are constant in the real test rows, are also excluded.
+    features, including columns that mark missing values of numeric features, and the conditions. Columns that are
+    constant in the real test rows are excluded. Pairs of two conditions are excluded, because conditions are inputs of
+    the generator. Pairs of a feature and the column that marks its missing values are excluded too.
 
     - ``association-error``: mean over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: mean over the pairs

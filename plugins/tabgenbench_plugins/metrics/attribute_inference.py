@@ -28,8 +28,8 @@ class AttributeInference(Metric):
     the model was not trained. The accuracy on unseen rows measures what the synthetic rows reveal about the population;
     the difference measures what they reveal about individual training rows.
 
-    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``), or fewer if these attacks need
-    more than 5e9 distances (option ``max_pairs``). All synthetic rows are used.
+    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``). Fewer rows are attacked if the
+    attacks would compute more than 5e9 distances between rows (option ``max_pairs``). All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"

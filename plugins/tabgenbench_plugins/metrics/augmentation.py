@@ -86,7 +86,7 @@ class Augmentation(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact (stored table) ``models`` contains the scores of each model for each target.
+        The artifact (stored table) ``models`` contains the scores of each predictive model for each target.
 
         Raises:
             Unsupported: the table has no target that can be predicted.

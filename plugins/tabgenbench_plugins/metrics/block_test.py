@@ -66,9 +66,9 @@ class BlockLine:
         block: name of the block.
         share: ``loss`` divided by the sum of the losses of all blocks.
         chance: number of dimensions of the block divided by the number of dimensions of the embedding.
-        loss: decrease of the held-out accuracy if the values of the block are permuted between cells.
-        accuracy: held-out accuracy with all blocks.
-        alone: held-out accuracy with this block alone.
+        loss: decrease of the held-out accuracy if the values of the block are permuted between cells; at least 0.
+        accuracy: held-out accuracy of a classifier that uses all blocks.
+        alone: held-out accuracy of a classifier that uses only this block.
         most_frequent: share of the most frequent value among the held-out cells.
     """
 
@@ -84,11 +84,10 @@ class BlockLine:
 
 
 class BlockTest(Metric):
-    """Permutation importance of each block of an embedding, and accuracies of classifiers of the first block alone.
+    """Permutation importance of each block of an embedding, and accuracy of classifiers that use only the first block.
 
-    A block is a group of dimensions. The first block should contain information about types and conditions, and the
-    other blocks about the batch. Module `block_use` has the formulas. With a single block, the scores ``*-share`` are
-    undefined.
+    The first block should contain information about types and conditions, and the other blocks about the batch. Module
+    `block_use` has the formulas. With a single block, the scores ``*-share`` are undefined.
     """
 
     name: ClassVar[str] = "block-test"
@@ -112,9 +111,9 @@ class BlockTest(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the blocks of the embedding of one model.
+        """Score one embedding.
 
-        Two tables are stored for figures (artifacts). ``blocks`` has the columns of `BlockLine`. ``places`` has a row
+        Two artifacts (tables for figures) are stored. ``blocks`` has the columns of `BlockLine`. ``places`` has a row
         for each block and each plotted cell, with the columns ``block``, ``x``, ``y``, ``type``, ``condition`` and
         ``batch``.
 

@@ -140,7 +140,7 @@ class _Folds:
 
 
 def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
-    """Return the cross-validation fold of each row; rows are sorted by group, and a group contains identical rows.
+    """Return the cross-validation fold of each row; rows of a group are identical and follow each other.
 
     Groups of only real rows, groups of only synthetic rows, and mixed groups are treated separately. The groups of each
     kind are assigned to the folds in turn, larger groups first. Groups of more than ``n_folds`` rows are split, and

@@ -30,7 +30,7 @@ PASSES_LEAKS = (
 
 
 class ClosestRecord(Metric):
-    """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
+    """Measures whether synthetic rows are closer to training rows than to real rows not used for training.
 
     Equal numbers of training rows and of hold-out rows (real rows not used for training) are compared, because the
     closest row of a larger set is closer on average. Distances are Euclidean over all columns except the conditions;
@@ -170,7 +170,7 @@ class ClosestRecord(Metric):
 
 
 def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
-    """Return the standard errors of all scores except ``share-closer-to-train``, as text.
+    """Return the standard errors of all scores except the share of rows closer to training rows, as text.
 
     The standard error of ``closest-distance-ratio`` is estimated by bootstrap.
     """
@@ -188,7 +188,6 @@ def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, see
 
 
 def _ratios(distances: Floats) -> Floats:
-    """Return each row's smallest distance divided by its second smallest distance; 1 if both are 0."""
     first, second = distances.T
     ratios: Floats = np.divide(first, second, out=np.ones(len(first)), where=second > 0)
     return ratios

@@ -26,16 +26,16 @@ BLIND_TO = "Dependence between columns and on conditions: independently permuted
 class Columns(Metric):
     """Distance between the real and the synthetic distribution of a column, averaged over columns.
 
-    - ``ks-distance``: Kolmogorov-Smirnov distance of a numeric feature, the largest difference between the two
-      distribution functions
-    - ``wasserstein``: Wasserstein-1 distance of a numeric feature on the standardised evaluation scale, the area
-      between the two distribution functions
+    - ``ks-distance``: Kolmogorov-Smirnov distance of a numeric feature, the largest difference between the real and
+      the synthetic distribution function
+    - ``wasserstein``: Wasserstein-1 distance of a numeric feature on the evaluation scale, the area between the real
+      and the synthetic distribution function
     - ``category-distance``: total variation distance of a categorical feature, half the sum of the absolute
       differences between the shares of its categories
 
-    Numeric features are compared without missing values. If a feature has no value in the real test rows, it is
-    excluded. If it has no value in the synthetic rows, the median of the training rows is used as its only value. A
-    missing value of a categorical feature counts as a category.
+    Numeric features are compared without missing values. A numeric feature without values in the real test rows is
+    excluded. A numeric feature without values in the synthetic rows is compared as if all its synthetic values were the
+    median of the training rows. A missing value of a categorical feature counts as a category.
     """
 
     name: ClassVar[str] = "columns"

@@ -1,4 +1,4 @@
-"""Prediction of the effect of a state (such as a disease) on a cell type, for combinations without training rows."""
+"""Prediction of combinations of cell type and state (such as a disease) that have no training rows."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class CombinationShift(Metric):
     """Compares synthetic rows with test rows in each combination of type and state that has no training row.
 
     Type and state are two condition columns, such as cell type and disease. The base rows of a combination are the
-    training rows of the same type in another state. Of several other states, the state with most training rows of the
-    type is used. The true shift s is the mean of the test rows minus the mean of the base rows. The error e is the mean
-    of the synthetic rows minus the mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the
-    test mean, and 0 if the synthetic mean equals the base mean. R² compares shifts, because R² of the means themselves
-    is near 1 for every model. Values are first multiplied by the standard deviations of the training rows, which undoes
+    training rows of the same type in another state. If there are several such states, the state with most of these rows
+    is used. The true shift s is the mean of the test rows minus the mean of the base rows. The error e is the mean of
+    the synthetic rows minus the mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the test
+    mean, and 0 if the synthetic mean equals the base mean. R² compares shifts, because R² of the means themselves is
+    near 1 for every model. Values are first multiplied by the standard deviations of the training rows, which undoes
     the standardisation. The unit for counts is then log1p(counts per 10,000). Each score is a mean over combinations.
 
     - ``shift-r2``: R² over all features
@@ -167,8 +167,8 @@ def _energy_distance(
 ) -> tuple[float, float]:
     """Return the energy distance of two samples of rows, and its standard error.
 
-    The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, over all pairs of rows X of ``first`` and Y of
-    ``second``. ``left_out`` contains, for each sample, the share of the available rows that are not in the sample.
+    The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, for rows X, X' of ``first`` and Y, Y' of ``second``. For
+    each sample, ``left_out`` contains the share of the available rows that were not drawn.
     """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
     value = 2 * across.mean() - of_first.mean() - of_second.mean()

@@ -30,12 +30,13 @@ CITATION = "lists of the strongest pairs; compare gamma of Viñas et al., Bioinf
 class ConditionCoexpression(Metric):
     """Agreement of the strongest feature-feature correlations within each condition.
 
-    For each condition, a list contains the pairs of features with the largest absolute correlations in one table. The
-    list has 1 % of all pairs (option ``share``). If 1 % is less than 50 pairs, the list has 50 pairs, but not more than
-    a quarter of all pairs. The scores are means over the conditions with enough real test rows (option ``min_rows``).
+    For each condition, a list of the pairs of features with the largest absolute correlations is made from the training
+    rows, from the real test rows and from the synthetic rows. Each list has 1 % of all pairs (option ``share``). If 1 %
+    is less than 50 pairs, a list has 50 pairs, but not more than a quarter of all pairs. The scores are means over the
+    conditions with enough real test rows (option ``min_rows``).
 
-    - ``coexpression-overlap``: number of pairs with the same sign in the lists of real test rows and of synthetic rows,
-      divided by the length of the longer list
+    - ``coexpression-overlap``: number of pairs that are in the lists of both the real test rows and the synthetic rows
+      and whose correlations have the same sign, divided by the length of the longer list
     - ``coexpression-error``: mean absolute difference between synthetic and real test correlations, over the pairs in
       the list of the *training rows*
 
@@ -189,7 +190,6 @@ class _Side:
         return cls(values, present, condition_rows(table.conditions), CONSTANT_SHARE * spread)
 
     def correlations(self, condition: str) -> Floats:
-        """Return the correlations of all pairs of features within a condition, shape (n_pairs,)."""
         rows = self.rows.get(condition, np.empty(0, dtype=np.intp))
         p = self.values.shape[1]
         if len(rows) < MIN_ROWS:

@@ -28,12 +28,12 @@ N_ITERATIONS = 300  # of the logistic regression
 class ConditionPrediction(Metric):
     """How well a classifier trained on real test rows predicts the conditions of synthetic rows.
 
-    The classifier is a logistic regression (C = 1) on standardised columns: numeric features, and indicators of
-    categories (see module `encoded`). The classifier does not see the training rows of the generator, so copies of
-    training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability separates
-    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. The
-    AUC of a condition of no synthetic row, or of every synthetic row, is undefined and counts as 0.5. Conditions with
-    few real test rows are used to train the classifier, but excluded from the mean.
+    The classifier is scikit-learn's logistic regression (C = 1) on standardised columns: numeric features, and
+    indicators of categories (see module `encoded`). The classifier does not see the training rows of the generator, so
+    copies of training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability
+    separates the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over
+    conditions. If no synthetic row or every synthetic row has a condition, the AUC of this condition is undefined and
+    counts as 0.5. Conditions with few real test rows are used to train the classifier, but excluded from the mean.
     """
 
     name: ClassVar[str] = "condition-prediction"

@@ -35,9 +35,8 @@ class CorrelationPairs(Metric):
     - ``correlation-spread``: standard deviation of the synthetic r, divided by the standard deviation of the real r
 
     Unlike `gamma` (the Pearson correlation of real and synthetic r), these scores change if all synthetic r are
-    multiplied by a positive constant.
-    Features that are constant in the real test rows are excluded. A feature that is constant only in the synthetic rows
-    has r = 0 with every other feature.
+    multiplied by a positive constant. Features that are constant in the real test rows are excluded. A feature that is
+    constant only in the synthetic rows has r = 0 with every other feature.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -126,7 +125,7 @@ class CorrelationPairs(Metric):
 
 
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
-    """Count the points in each regular hexagon of a grid that covers the square from -1 to 1.
+    """Count the points (a, b) in each regular hexagon of a grid that covers the square from -1 to 1.
 
     Each hexagon has a corner at the top. The centres of the hexagons form two rectangular grids with a horizontal
     spacing of ``2 / across`` and a vertical spacing sqrt(3) times as large. The second grid is shifted by half the

@@ -105,7 +105,7 @@ class CountRealism(Metric):
         """Score one synthetic table.
 
         Raises:
-            Unsupported: the table does not contain counts (``per_10k``), or has no rows or features.
+            Unsupported: the table does not contain counts of cells (``Schema.per_10k``), or has no rows or features.
             ConfigError: the option ``type_column`` names a column that is not a condition column.
         """
         if evaluation.transform.library is None:

@@ -20,12 +20,12 @@ CITATION = "S_dend and S_sdcc of Viñas et al., Bioinformatics 38(3), 2022"
 class Dendrogram(Metric):
     """Agreement of the complete-linkage dendrograms of the features in real test rows and in synthetic rows.
 
-    The distance D of two features is 1 - r, where r is their Pearson correlation. T is their cophenetic distance in the
-    dendrogram. gamma(a, b) denotes the Pearson correlation of a and b over all pairs of features.
+    For each pair of features, r is the Pearson correlation, D = 1 - r is the distance, and T is the cophenetic distance
+    in the dendrogram. gamma(a, b) denotes the Pearson correlation of a and b over all pairs of features.
 
     - ``s-dend``: gamma(T_real, T_synthetic)
     - ``s-sdcc``: (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2; gamma(D, T) states how well a dendrogram
-      fits its distances
+      represents the distances D
 
     Features that are constant in the real test rows are excluded. A feature that is constant only in the synthetic rows
     has r = 0 with every other feature. Features at equal distances are joined in the order of the columns.
@@ -116,7 +116,6 @@ def _cophenetic(r: Floats) -> Floats:
 
 
 def _fit(r: Floats, t: Floats, side: str) -> float:
-    """Return the cophenetic correlation: the correlation of the distances 1 - r and the cophenetic distances t."""
     try:
         return -pearson(r, t)  # the correlation of 1 - r is minus that of r
     except Undefined:

@@ -43,11 +43,12 @@ MEAN = "mean over contrasts (such as cancer against normal in each tissue)"
 class DifferentialExpression(Metric):
     """Agreement between synthetic rows and real test rows on the features that differ between two groups.
 
-    A contrast compares two groups of rows of one tissue, such as cancer and normal rows. The groups differ in one
-    condition column (the status); another condition column is the tissue. If the status has more than two values, each
-    value is compared with all others together. Without a second condition column, a contrast uses all rows. Each score
-    except ``logfc-ratio`` is the mean over the contrasts with at least `min_rows` real test rows in each group. Module
-    `two_sample` implements the tests. The scores use only features that vary over the real test rows of the contrast:
+    A contrast compares two groups of rows of one tissue, such as cancer and normal rows. One condition column (the
+    status) defines the groups, and a second condition column defines the tissue. If the status has more than two
+    values, the rows with one value are compared with the rows with any other value. Without a second condition column,
+    a contrast uses all rows. Each score except ``logfc-ratio`` is the mean over the contrasts with at least `min_rows`
+    real test rows in each group. P-values of features are from Welch's or the Mann-Whitney test (module `two_sample`).
+    All scores use only features that vary over the real test rows of the contrast:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
     - ``logfc-ratio``: root mean square of the synthetic fold changes divided by the root mean square of the real fold
@@ -55,9 +56,10 @@ class DifferentialExpression(Metric):
     - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; a synthetic fold change of 0
       counts one half
     - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 most
-      significant features of the synthetic rows, with the same sign
-    - ``de-significant-overlap``: Jaccard index of two sets of features, which are significant at a false discovery rate
-      of 0.05 in real rows or in synthetic rows; a feature whose fold changes have opposite signs counts as two features
+      significant features of the synthetic rows, with the same sign of the fold change
+    - ``de-significant-overlap``: Jaccard index of the set of features that are significant in real rows and the set
+      that is significant in synthetic rows (false discovery rate 0.05); a feature with fold changes of opposite signs
+      counts as two features
     """
 
     name: ClassVar[str] = "differential-expression"
@@ -226,7 +228,6 @@ def _fold_changes(pair: Pair, scale: Floats) -> tuple[Floats, Floats]:
 
 
 def _fold_scale(evaluation: Evaluation) -> tuple[Floats, tuple[str, ...]]:
-    """Return factors that convert differences to log2 fold changes, and a note if the dataset has no log scale."""
     transform = evaluation.transform
     if transform.log2p1 or transform.own_scale == "log2p1":
         return transform.std, ()

@@ -31,7 +31,7 @@ class Distances(Metric):
     pairs of rows; X and X' are real rows, and Y and Y' are synthetic rows:
 
     - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, including pairs of a row with itself. The energy distance
-      is never negative. In finite samples, it is positive even if the two distributions are equal.
+      is never negative. In finite samples, the estimate is positive even if the two distributions are equal.
     - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)). The width h is
       the median distance of two real test rows, computed from at most 2,000 rows. Pairs of a row with itself are
       excluded, so the estimate is unbiased and may be negative.
@@ -113,7 +113,7 @@ def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Sum of distances and sum of kernel values from each row to all other rows of one table."""
+    """For each row, sums of distances and of kernel values to the rows of one table, without the row itself."""
 
     distance: Floats
     kernel: Floats
@@ -123,8 +123,8 @@ class _Sums:
 class _Contrast:
     """Estimates of 2 E(X, Y) - E(X, X') - E(Y, Y'), where E is the mean distance or the mean kernel value of two rows.
 
-    Each array contains one sum per row: over the rows of the same table (``real``, ``synthetic``), or over the rows of
-    the other table (``to_synthetic``, ``to_real``).
+    Each array contains one sum for each row of a table. ``real`` and ``synthetic`` are sums over the rows of the same
+    table. ``to_synthetic`` and ``to_real`` are sums over the rows of the other table.
     """
 
     real: Floats
@@ -143,7 +143,7 @@ class _Contrast:
         return float(2 * self.to_synthetic.sum() / (n * m) - within)
 
     def standard_error(self) -> float:
-        """Return the standard error of the estimates if the rows are a random sample (first-order approximation)."""
+        """Return a first-order approximation of the standard error of `of_all_pairs` and `of_distinct_rows`."""
         n, m = len(self.real), len(self.synthetic)
         of_real = 2 * (self.to_synthetic / m - self.real / (n - 1))
         of_synthetic = 2 * (self.to_real / n - self.synthetic / (m - 1))

@@ -30,9 +30,8 @@ class FeatureImportance(Metric):
     - ``importance-overlap``: share of the 20 most important predictors that the two forests have in common. If there
       are fewer than 60 predictors, a third of the predictors is compared instead of 20.
 
-    The metric ``tstr`` (train on synthetic, test on real) uses the same forests and predicts the same columns
-    (targets). The scores are means over targets. If a target has only one value in the synthetic rows, its scores are
-    0.
+    The forests and the columns that they predict (targets) are those of the metric ``tstr`` (train on synthetic, test
+    on real). The scores are means over targets. If a target has only one value in the synthetic rows, its scores are 0.
     """
 
     name: ClassVar[str] = "feature-importance"

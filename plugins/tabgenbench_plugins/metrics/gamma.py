@@ -28,15 +28,15 @@ BLIND_TO = (
 
 
 class Gamma(Metric):
-    """Pearson correlation between real and synthetic feature-feature correlations r, over all pairs of features.
+    """Agreement between the correlations of features in real rows and the same correlations in synthetic rows.
 
-    The original definition uses the distances 1 - r, which give the same value. r is the Pearson correlation of two
-    features over rows, on the standardised evaluation scale. Features that are constant (largest value equals smallest)
-    in the real test rows are excluded, and a note states their number. A feature that is constant only in the synthetic
-    rows has r = 0 with every other feature: if it were excluded, a generator of constant features would be rewarded.
-    With more than 4,000 features, the correlation matrix is computed in tiles and never stored as a whole, so that
-    memory grows with rows times features. With missing values, the correlation of two features uses the rows in which
-    both features have a value.
+    Let r be the Pearson correlation of two features over rows, on the evaluation scale. Gamma is the Pearson
+    correlation between the r of the real test rows and the r of the synthetic rows. Viñas et al. (2022) use 1 - r in
+    place of r, with the same result. Features that are constant in the real test rows are excluded, and a note states
+    their number. A feature that is constant only in the synthetic rows has r = 0 with every other feature. If such
+    features were excluded, constant synthetic features would be rewarded. With missing values, r uses the rows in which
+    both features have a value. For more than 4,000 features without missing values, the correlation matrix is computed
+    in tiles and never stored as a whole, which saves memory.
     """
 
     name: ClassVar[str] = "gamma"

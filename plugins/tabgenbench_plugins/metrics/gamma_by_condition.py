@@ -137,7 +137,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition and '', or 0 and the reason why gamma is undefined for the synthetic rows."""
+    """Return gamma within a condition and ''; if the synthetic rows give no gamma, return 0 and the reason."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

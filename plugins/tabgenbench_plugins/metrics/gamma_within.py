@@ -28,12 +28,12 @@ __all__ = ["GammaWithin"]
 
 
 class GammaWithin(Metric):
-    """Gamma (agreement of real and synthetic correlations) of rows minus the mean of their condition.
+    """Gamma (agreement of real and synthetic correlations r) of residuals: rows minus the mean row of their condition.
 
-    A row that is the only one of its condition is excluded, because its residual is always 0. A feature counts as
-    constant within conditions if its residual standard deviation is at most 1e-5 of its total standard deviation. A
-    feature that is constant in the real test rows is excluded. A feature that is constant only in the synthetic rows
-    has r = 0 with every other feature. A table without condition columns counts as one condition.
+    If a condition has only one row, the row is excluded, because its residual is always 0. A feature counts as constant
+    if the standard deviation of its residuals is at most 1e-5 of its total standard deviation. Features that are
+    constant in the residuals of the real test rows are excluded. A feature that is constant only in the synthetic
+    residuals has r = 0 with every other feature. A table without condition columns counts as one condition.
     """
 
     name: ClassVar[str] = "gamma-within"

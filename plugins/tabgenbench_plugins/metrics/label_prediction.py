@@ -1,4 +1,4 @@
-"""Metric of types and conditions of test cells that a model, or a classifier on its embedding, predicts."""
+"""Metric of how well a model, or a classifier on its embedding, predicts types and conditions of test cells."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def _spec(role: str, description: str) -> ScoreSpec:
 class LabelPrediction(Metric):
     """Macro-averaged F1 of predicted cell types, conditions and combinations of type and condition.
 
-    A test cell is excluded if no training cell has its label. If a model does not predict a column, a logistic
-    regression predicts the column from the embedding, and a note names the column. The regression is trained on the
-    training cells. It uses the first block (named group of dimensions) of the embedding, standardised.
+    A test cell is excluded if no training cell has the same type, condition or combination. If a model does not predict
+    a column, a logistic regression predicts the column from the embedding, and a note names the column. The regression
+    is trained on the training cells and uses the standardised dimensions of the first block of the embedding.
     """
 
     name: ClassVar[str] = "label-prediction"

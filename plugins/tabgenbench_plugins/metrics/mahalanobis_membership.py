@@ -27,13 +27,13 @@ BLIND = (
 class MahalanobisMembership(Metric):
     """Whether the Mahalanobis distance to the synthetic rows is smaller for training rows than for unseen real rows.
 
-    In each condition, mean and covariance are estimated from the synthetic rows. So that the covariance can be
-    inverted, 0.1 times the mean variance is added to its diagonal (option ``ridge``). A real row with a smaller
+    In each condition, mean and covariance are estimated from the synthetic rows. Then 0.1 times the mean variance is
+    added to the diagonal of the covariance, which makes it invertible (option ``ridge``). A real row with a smaller
     Mahalanobis distance is considered more likely to be a training row. If a model fits a covariance to few training
     rows, its samples vary in exactly the same directions as these training rows, which therefore have small distances.
 
-    At most 1,000 synthetic rows of each condition are used (option ``most``). The score ``mahalanobis-auc-equal`` uses
-    at most as many synthetic rows of a condition as training rows are attacked.
+    At most 1,000 synthetic rows of each condition are used (option ``most``). For the score
+    ``mahalanobis-auc-equal``, the number of synthetic rows is at most the number of attacked training rows.
     """
 
     name: ClassVar[str] = "mahalanobis-membership"
@@ -149,7 +149,7 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean AUC over conditions, weighted by the smaller of the numbers of training and unseen rows."""
+        """Return the mean AUC, weighted by the number of attacked training or unseen rows, whichever is smaller."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))

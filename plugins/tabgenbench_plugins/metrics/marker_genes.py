@@ -41,8 +41,8 @@ class MarkerGenes(Metric):
 
     The effect size of a feature in a condition is the point-biserial correlation of the feature with the indicator of
     the condition (1 for its rows, 0 for all other rows). The *markers* of a condition are the 50 features with the
-    largest positive effect sizes. Each score except ``marker-effect-ratio`` is the mean over the conditions with enough
-    real test rows. Features that are constant in the real test rows are excluded.
+    largest positive effect sizes. Each score except ``marker-effect-ratio`` is the mean over the conditions with at
+    least ``min_rows`` real test rows. Features that are constant in the real test rows are excluded.
 
     - ``marker-overlap``: share of the markers of the real test rows that are also markers of the synthetic rows
     - ``marker-effect-ratio``: root mean square of the synthetic effect sizes of all conditions, divided by the root

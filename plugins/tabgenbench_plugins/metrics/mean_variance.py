@@ -1,4 +1,4 @@
-"""Relation of mean and variance over features, and shares of zeros, on the dataset's own scale."""
+"""Comparison of the mean-variance relation and of shares of zeros in real and synthetic rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AT_GAPS = "present values count"
 
 
 class MeanVariance(Metric):
-    """Errors of the shares of zeros and of the mean-variance relation of features, on the dataset's own scale.
+    """Errors of shares of zeros and of the mean-variance relation, on the untransformed scale of the dataset.
 
     - ``zero-error``: |share of zeros in synthetic rows - share of zeros in test rows|, averaged over the features with
       a zero in the training rows
@@ -97,13 +97,12 @@ class MeanVariance(Metric):
 
 
 def zero_shares(values: NDArray[np.float32], present: NDArray[np.bool_] | None, transform: Transform) -> Floats:
-    """Return the share of zeros on the dataset's own scale among each feature's values that are not missing.
+    """Return the share of zeros among the non-missing values of each feature, after conversion to the dataset's scale.
 
     Args:
         values: standardised values, shape (n_rows, n_features).
         present: mask of the entries that are not missing, same shape, or None if no entry is missing.
-        transform: conversion to the dataset's own scale. If the scale is log2(x + 1), negative logarithms also count as
-            zeros.
+        transform: conversion to the dataset's scale. After log2(x + 1), negative values also count as zeros.
 
     Returns:
         Array of shape (n_features,), NaN for a feature whose values are all missing.

@@ -56,16 +56,17 @@ class Membership(Metric):
     Each attack gives every attacked row a score, which is higher if the row looks more like a member:
 
     - ``nearest``: minus the distance to the nearest synthetic row
-    - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference. Each density is estimated from the distance to
-      the k-th nearest synthetic row or reference row.
-    - ``discriminator``: the log odds of being synthetic, according to boosted trees that are trained to separate
+    - ``domias``: the density of synthetic rows divided by the density of reference rows. Each density is estimated
+      from the distance to the k-th nearest row.
+    - ``discriminator``: the log odds that the row is synthetic, predicted by boosted trees that are trained to separate
       synthetic rows from reference rows
 
     Reference rows are real rows that are neither training rows nor attacked rows. If the table has donors, donors are
     attacked instead of rows. The score of a donor is the largest score of its rows.
 
     At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``). With more than 250,000
-    synthetic rows, fewer rows are attacked: ``max_pairs`` limits the number of pairs of attacked and synthetic rows.
+    synthetic rows, fewer rows are attacked, because the option ``max_pairs`` limits the number of attacked rows times
+    the number of synthetic rows.
     ``nearest`` and ``domias`` use all synthetic rows.
     """
 
@@ -146,7 +147,7 @@ class Membership(Metric):
     def _density_ratios(
         self, rows: Encoded, to_synthetic: Floats, evaluation: Evaluation, context: MetricContext
     ) -> Floats:
-        """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
+        """Return, for each row, log(distance to the k-th nearest reference row / distance to the k-th synthetic row).
 
         The result, multiplied by the number of columns, estimates log(p_synthetic / p_reference) up to a constant.
         """
@@ -162,7 +163,6 @@ class Membership(Metric):
         return ratios
 
     def _likeness(self, rows: Encoded, synthetic: Encoded, evaluation: Evaluation, context: MetricContext) -> Floats:
-        """Return, for each row, the log odds of being synthetic according to the boosted trees."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         reference = encoded(evaluation, "reference")

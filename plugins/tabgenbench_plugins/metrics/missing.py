@@ -1,4 +1,4 @@
-"""Agreement of the rate of missing values in each column, and of the patterns of missing values in rows."""
+"""Comparison of missing values in synthetic and real rows: rates by column, and patterns by row."""
 
 from __future__ import annotations
 

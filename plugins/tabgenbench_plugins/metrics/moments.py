@@ -35,7 +35,8 @@ class Moments(Metric):
     """Errors of the means and variances of single features.
 
     Let m_j and s_j be the mean and the standard deviation (n - 1 in the denominator) of feature j over rows. Features
-    are on the standardised evaluation scale, so that they have similar weights. Constant features are included.
+    are on the standardised evaluation scale, so that no feature dominates a score because of its unit. Constant
+    features are included.
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
     - ``sd-error``: average of |s_j(synthetic) - s_j(test)|
@@ -127,7 +128,7 @@ class Moments(Metric):
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
     """Return a mask of the table entries that are used, or None if all entries are used.
 
-    If a feature has no value in any row, the values that replace its missing values are used.
+    Entries that replace missing values are used only for features without any other value.
     """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)

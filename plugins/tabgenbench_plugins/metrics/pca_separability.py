@@ -1,4 +1,4 @@
-"""Separability of conditions and mixing of real and synthetic rows in principal components."""
+"""How well conditions are separated, and how well real and synthetic rows mix, in principal components."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PCASeparability"]
 
 
 class PCASeparability(Metric):
-    """Separability of tissues and statuses, and mixing of real and synthetic rows, in the leading principal components.
+    """How well tissues and statuses are separated, and real and synthetic rows mix, in leading principal components.
 
     Tissue and status are condition columns. Module `separability` defines the scores. Fifty components contain the
     differences between conditions and much of the variation within conditions. Further components are dropped, because

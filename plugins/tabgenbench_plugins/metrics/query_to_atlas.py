@@ -41,9 +41,9 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 class QueryToAtlas(Metric):
     """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    A cell is distant if its relative distance from the nearest training cells exceeds a threshold, which module
-    `atlas_mapping` chooses with training cells alone. The correct prediction is the type of the test cell, or `unknown`
-    if no training cell has this type.
+    A cell is distant if its distance from the nearest training cells, relative to the usual distance between training
+    cells of the predicted type, exceeds a threshold. The module `atlas_mapping` chooses the threshold with training
+    cells alone. The correct prediction is the type of the test cell, or `unknown` if no training cell has this type.
     """
 
     name: ClassVar[str] = "query-to-atlas"

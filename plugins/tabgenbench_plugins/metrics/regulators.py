@@ -134,7 +134,7 @@ class Regulators(Metric):
         return Result(scores, undefined, artifacts={"regulators": found}, notes=tuple(notes))
 
     def _targets(self, evaluation: Evaluation) -> tuple[dict[str, list[str]], int]:
-        """Return the targets of each regulator, and the number of pairs that name a feature the table does not have."""
+        """Return the targets of each regulator, and the number of pairs with a feature that the table does not have."""
         if self.config.pairs is None:
             raise Unsupported("no file of regulators and targets is given; set the option pairs=FILE")
         pairs = evaluation.shared.once(
@@ -195,7 +195,6 @@ def _hash(path: Path) -> str:
 
 
 def _cosines(evaluation: Evaluation, targets: dict[str, list[str]]) -> pd.DataFrame:
-    """Return psi, phi and the number of varying targets for each regulator that varies in the real test rows."""
     usable = usable_features(evaluation)
     place = {name: j for j, name in enumerate(evaluation.test.features) if usable[j]}
     tables = [_columns(evaluation, side) for side in SIDES]

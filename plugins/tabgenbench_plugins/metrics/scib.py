@@ -1,4 +1,4 @@
-"""scIB: how well an embedding of cells removes batch effects and conserves biology."""
+"""scIB (single-cell integration benchmark): how embeddings of cells remove batch effects and conserve biology."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class ScIB(Metric):
         ``score`` and ``value``.
 
         Raises:
-            Unsupported: the test cells have one batch or one type.
+            Unsupported: the test cells have only one batch or only one type.
             ConfigError: an option names a column that is not a condition column.
         """
         test, cells = evaluation.test, embedded(evaluation.embedding)

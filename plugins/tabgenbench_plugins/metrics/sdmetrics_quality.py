@@ -32,13 +32,13 @@ class SDMetricsQuality(Metric):
     """Quality report of the package ``sdmetrics`` on synthetic rows, with real test rows as the reference.
 
     - ``sdmetrics-quality``: mean of ``sdmetrics-shapes`` and ``sdmetrics-pair-trends``
-    - ``sdmetrics-shapes``: "Column Shapes", mean over columns of 1 - Kolmogorov-Smirnov distance (numeric) or 1 - total
-      variation distance (categorical)
-    - ``sdmetrics-pair-trends``: "Column Pair Trends", the similarity of correlations or of contingency tables, averaged
-      over the pairs of columns that the report includes
+    - ``sdmetrics-shapes``: score "Column Shapes" of the report, the mean over columns of 1 - Kolmogorov-Smirnov
+      distance (numeric) or 1 - total variation distance (categorical)
+    - ``sdmetrics-pair-trends``: score "Column Pair Trends" of the report, the mean similarity of correlations or
+      contingency tables over pairs of columns
 
-    Rows are on the dataset's own scale and include the conditions. Missing values are not replaced. The settings of the
-    report are the defaults of the installed version of the package.
+    The report gets the rows on the dataset's own scale, with the condition columns. Missing values are not replaced.
+    The settings of the report are the defaults of the installed version of the package.
     """
 
     name: ClassVar[str] = "sdmetrics"

@@ -67,7 +67,7 @@ def _real_spec(name: str) -> ScoreSpec:
 
 
 class TrainSyntheticTestReal(Metric):
-    """Scores on real test rows of models trained on synthetic rows, and of the same models trained on real rows.
+    """Compares predictive models trained on synthetic rows and on real rows by their scores on real test rows.
 
     The predicted columns are the conditions and the columns that the schema declares as targets. Three models (option
     ``models``) predict each column:
@@ -103,8 +103,8 @@ class TrainSyntheticTestReal(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``models`` contains the scores of each model for each predicted column. The artifact ``classes``
-        contains the scores of each class, averaged over the models.
+        The artifact (stored table) ``models`` contains the scores of each model for each predicted column. The artifact
+        ``classes`` contains the scores of each class, averaged over the models.
 
         Raises:
             Unsupported: the table has no column that can be predicted.

@@ -1,4 +1,4 @@
-"""Metric `umap-separability`: separation of conditions in a UMAP, which illustrates `pca-separability`."""
+"""Metric `umap-separability`: separation of conditions in a UMAP, as an illustration of `pca-separability`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class UMAPSeparability(Metric):
     """Separation of tissues and of statuses, and mixing of real and synthetic rows, in a UMAP of all rows.
 
     UMAP contracts compact groups, so rows without noise look better separated than real rows. Another seed of UMAP
-    changes the scores by about .05. Generators are therefore ranked by ``pca-separability`` (the same scores in
-    principal components) instead.
+    changes the scores by about 0.05. Therefore only ``pca-separability`` (the same scores in principal components)
+    ranks generators.
 
     The default settings are those of Viñas et al., Bioinformatics 38(3), 2022: 300 neighbours, minimal distance 0.7.
     """
@@ -62,8 +62,8 @@ class UMAPSeparability(Metric):
 
         The artifact (stored table) ``umap`` has one line for each point in the figure. The columns are ``origin``
         (``real`` or ``synthetic``), ``row`` (the number of the point among all points of this origin), ``x``, ``y``,
-        and ``condition.NAME`` for each condition column, starting with tissue and status. With equally many synthetic
-        and test rows, a synthetic row has the conditions of the test row with the same ``row``.
+        and ``condition.NAME`` for each condition column, starting with tissue and status. If there are as many
+        synthetic rows as test rows, the synthetic and the real point with the same ``row`` have equal conditions.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a table with categorical features has

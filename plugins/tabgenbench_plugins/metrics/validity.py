@@ -1,4 +1,4 @@
-"""Values outside the ranges and categories of the training rows, in synthetic rows and in real test rows."""
+"""Metric `validity`: shares of values outside the ranges and categories of the training rows."""
 
 from __future__ import annotations
 
@@ -29,21 +29,20 @@ Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Shares of invalid values, and of rows with an invalid value.
+    """Compares the shares of invalid values in synthetic rows and in real test rows.
 
-    A value is invalid if it is outside the range of the training rows, is a category that no training row has, or is
-    not whole in a feature of whole numbers. Real test rows also contain values outside the training range, so test rows
-    are the reference. A score that ends in ``-error`` is the absolute difference of a share between synthetic rows and
-    real test rows:
+    A value is invalid if it is outside the range of the training rows, if it is a category that no training row has, or
+    if it is a fraction in a feature of whole numbers. Real test rows also contain invalid values. Therefore, a score
+    that ends in ``-error`` is the absolute difference between the share in synthetic rows and the share in test rows:
 
     - ``out-of-range-error``: share of the values of numeric features and dates that are below the smallest or above the
       largest training value of the feature
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
     - ``invalid-rows-error``: share of rows with at least one invalid value
 
-    The score ``not-whole`` is the share of the synthetic values of whole-number features and dates that are not whole
-    on the dataset's own scale. In test rows, these values are always whole. A run of the benchmark rounds samples, so
-    the score can exceed 0 only for tables from another source.
+    The score ``not-whole`` is the share of fractions among the synthetic values of whole-number features and dates. In
+    test rows, this share is always 0. A run rounds the samples of these features, so the score can exceed 0 only for
+    tables from other programs.
     """
 
     name: ClassVar[str] = "validity"
@@ -106,7 +105,7 @@ class Validity(Metric):
         """Score one synthetic table.
 
         The artifact (stored table) ``columns`` contains the share of each kind of invalid value in each column. Notes
-        state the shares in the synthetic rows and in the real test rows.
+        state these shares for all columns together, in synthetic rows and in real test rows.
         """
         for n_rows, kind in ((evaluation.synthetic.n_rows, "synthetic"), (evaluation.test.n_rows, "real test")):
             if n_rows == 0:
@@ -199,6 +198,5 @@ def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _not_whole(own: NDArray[np.float32], std: float) -> Bools:
-    """Return a mask of the values that are not whole, given values on the dataset's own scale, shape (n_rows,)."""
     tolerance = np.maximum(1e-4, WHOLE * (np.abs(own) + std))
     return np.asarray(~(np.abs(own - np.rint(own)) <= tolerance))

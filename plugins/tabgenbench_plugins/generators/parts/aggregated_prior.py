@@ -9,7 +9,7 @@ normal distribution with the same mean and, up to shrinkage, the same covariance
     z | c ~ N(m_c, w_c S_c + (1 - w_c) S_p + diag(v_c))
 
     m_c, S_c  mean and covariance of the posterior means of the condition's rows    v_c  mean posterior variances
-    S_p  the covariance pooled over conditions    w_c  the weight of `parts.hierarchical`
+    S_p  the covariance pooled over conditions    w_c  the weight of S_c (see `parts.hierarchical`)
 
     N rows   M rows drawn   K conditions   Z latent
 """
@@ -42,12 +42,12 @@ class AggregatedPrior:
 
     @classmethod
     def fit(cls, mu_NZ: Floats, variances_NZ: Floats, group: NDArray[np.int64]) -> AggregatedPrior:
-        """Estimate the distributions from the posteriors of the training rows.
+        """Estimate the distribution of each condition from the posteriors of its training rows.
 
         Args:
             mu_NZ: posterior means.
             variances_NZ: posterior variances.
-            group: the condition of each row, 0 to K - 1, each with at least one row; shape (N,).
+            group: number of each row's condition, shape (N,). Each number from 0 to K - 1 occurs at least once.
         """
         counts = np.bincount(group)[:, None]
         means, spreads = np.zeros((2, len(counts), mu_NZ.shape[1]))
@@ -65,7 +65,8 @@ class AggregatedPrior:
         """Sample latent codes for the conditions of rows, shape (M, Z).
 
         Args:
-            codes: the condition of each row, shape (M,); -1 for a condition without training rows, which gets N(0, I).
+            codes: number of each row's condition, shape (M,). -1 stands for a condition without training rows, for
+                which N(0, I) is used.
             rng: random generator.
         """
         z_MZ = rng.standard_normal((len(codes), self.means_KZ.shape[1]), dtype=np.float32)

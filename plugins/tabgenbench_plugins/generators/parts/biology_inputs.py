@@ -1,4 +1,4 @@
-"""Inputs of `invae` for the condition columns: one-hot codes of categories, and standardised values of numbers.
+"""Condition columns as inputs of the model `invae`: one-hot codes of categories, and standardised numbers.
 
 N cells   I inputs for the condition columns   S one-hot codes of the batch   M columns of numbers
 """
@@ -27,8 +27,8 @@ class BiologyInputs:
     """The rule that turns condition columns into inputs of the networks.
 
     Attributes:
-        codes: the condition columns, each with its values among the training cells as text.
-        numbers: numeric columns, each with mean and standard deviation over the training cells.
+        codes: the values of each condition column in the training cells, as text.
+        numbers: mean and standard deviation of each numeric column over the training cells.
     """
 
     codes: ConditionCodes
@@ -64,7 +64,7 @@ class BiologyInputs:
         return max(1, sum(self.categories.n_categories)) + len(self.numbers)
 
     def of(self, frame: pd.DataFrame) -> torch.Tensor:
-        """Return inputs, shape (N, I), which are 0 for a missing column or a category that no training cell has.
+        """Return the inputs, shape (N, I); missing columns and categories that no training cell has give 0.
 
         Raises:
             ConfigError: a value of a continuous column is not a number.
@@ -78,11 +78,11 @@ class BiologyInputs:
     def asked(
         self, conditions: pd.DataFrame, train: TrainingConditions, context: Context
     ) -> tuple[pd.DataFrame, torch.Tensor]:
-        """Return, for each requested row, the training condition whose library sizes are used, and the inputs.
+        """Return the training condition and the inputs of each requested row.
 
-        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers. The
-        training conditions contain the nearest numbers of training cells with equal categories, or of any training
-        cells if no cell has equal categories.
+        The condition selects training cells whose library sizes (sums of counts) are used. `with_known_values` replaces
+        categories that no training cell has. The inputs contain the requested numbers. In the conditions, the nearest
+        numbers of training cells with equal categories (or of any cells, if there are none) replace requested numbers.
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)
@@ -129,9 +129,9 @@ class CovariateRows:
     Attributes:
         biology_NI: inputs for the condition columns.
         batch_NS: one-hot codes of the batch.
-        biology_left_NI: ``biology_NI`` minus its mean in the cell's batch.
-        batch_left_NS: ``batch_NS`` minus its mean among cells of equal conditions. With numeric columns, a
-            least-squares prediction from the categories and the numbers replaces this mean.
+        biology_left_NI: ``biology_NI`` minus the mean over the cells of the same batch.
+        batch_left_NS: ``batch_NS`` minus the mean over the cells with equal conditions. With numeric columns, a
+            least-squares prediction from categories and numbers replaces the mean.
     """
 
     biology_NI: torch.Tensor

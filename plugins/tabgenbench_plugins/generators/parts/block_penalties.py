@@ -16,10 +16,11 @@ RIDGE = 0.01  # variance that is added to each latent before whitening; priors h
 
 
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
-    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, where q is the aggregate posterior.
+    """Return an estimate of the total correlation KL(q(z) ‖ q(z_first) q(z_rest)) in nats, with aggregate posterior q.
 
     The density q is the mean of the posterior densities of the N rows of the batch, so the estimate is biased and
-    cannot exceed log N. Chen et al. 2018, https://arxiv.org/abs/1802.04942, use it for single latents, not for blocks.
+    cannot exceed log N. Chen et al. 2018, https://arxiv.org/abs/1802.04942, apply the total correlation to single
+    latents.
 
     Args:
         z: one draw from the posterior of each row, shape (N, Z).
@@ -63,9 +64,9 @@ def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
 def whitened(z_NZ: torch.Tensor) -> torch.Tensor:
     """Return linear combinations of the centred latents that are uncorrelated, shape (N, Z).
 
-    The sum of their squared correlations with a variable is about the R² of a linear regression of this variable on all
-    latents. If latents are correlated, this R² can be large although the correlation of each single latent is small:
-    a linear combination of latents with a small variance can depend on the variable.
+    The sum of the squared correlations of the combinations with a variable is about the R² of a linear regression of
+    this variable on all latents. If latents are correlated, this R² can be large although the correlation of each
+    single latent is small: a linear combination of latents with a small variance can depend on the variable.
     """
     centred_NZ = z_NZ - z_NZ.mean(dim=0)
     ridge_ZZ = RIDGE * torch.eye(z_NZ.shape[1], device=z_NZ.device, dtype=z_NZ.dtype)

@@ -28,9 +28,9 @@ class BlockVAE(nn.Module):
     Args:
         n_codes: K.
         n_latent: Z.
-        hidden: widths of the encoder's hidden layers, which the decoder uses in reverse order.
+        hidden: widths of the encoder's hidden layers; the decoder has the same widths in reverse order.
         log_means: logarithms of the genes' mean proportions, shape (F,): the initial bias of the decoder.
-        dropout: share of hidden units that are 0 in a training step.
+        dropout: share of hidden units that are set to 0 in a training step.
         generator: random generator for the initial weights.
     """
 
@@ -60,7 +60,7 @@ class BlockVAE(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance of q(z | x, c), each of shape (N, Z).
 
-        Dropout is drawn with the random generator ``draws``.
+        Dropout uses the random generator ``draws``; if ``draws`` is None, there is no dropout.
         """
         h = self._through(self.encoder, torch.cat([x_NF.log1p(), c_NK], dim=1), draws)
         mu_NZ, logvar_NZ = self.to_posterior(h).chunk(2, dim=1)

@@ -47,8 +47,8 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        Missing values are excluded. If all values of a feature are missing in a condition, the result is the mean of
-        the values that replace them, the median of the feature in all training rows.
+        Missing values are excluded. If all values of a feature are missing in a condition, the result is the median of
+        the feature in all training rows, which ``values`` contains in place of missing values.
 
         Args:
             values: training rows, shape (n_train, n_features).
@@ -89,19 +89,19 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each condition of `asked` (its position in ``labels``) and the positions of the rows that use it."""
+        """Yield each training condition to use, as position in ``labels``, and the positions of its requested rows."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
 
     def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
-        """Record the requested conditions that have too few training rows for a separate estimate.
+        """Record a fallback for each requested condition that has too few training rows for a separate estimate.
 
         Args:
             asked: the training condition used for each requested row, shape (n_asked,).
             rare: mask of the conditions with too few training rows, shape (K,).
             rule: the estimate that is used instead.
-            context: receives the record.
+            context: receives the fallbacks.
         """
         for k in np.unique(asked):
             if rare[k]:
@@ -113,16 +113,16 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Return the conditions after replacement of values without one-hot codes, because no training row has them.
+    """Return the requested conditions, with replacements for values that occur in no training row.
 
-    A requested condition with a value that no training row has is replaced by the most similar training condition, and
-    the replacement is recorded. A new combination of values that occur in training rows is kept and named in a note.
+    Such a value has no one-hot code. Its condition is replaced by the most similar training condition, and the
+    replacement is recorded. A new combination of values that occur in training rows is kept, and a note names it.
 
     Args:
         conditions: requested conditions, one per row; further columns are ignored.
         train: the conditions of the training rows.
         codes: the values of the training rows.
-        context: receives the record.
+        context: receives replacements and notes.
 
     Returns:
         The condition columns, same index as ``conditions``.
@@ -146,9 +146,9 @@ def with_known_values(
 
 
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return ``n`` of ``rows`` in random order; the numbers of copies of two rows differ by at most one.
+    """Return ``n`` elements of ``rows`` in random order.
 
-    Rows are drawn without replacement; when all rows are used, drawing starts again in a new random order.
+    Rows are drawn without replacement. When all rows are used, drawing starts again in a new random order.
     """
     shuffles = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
     return np.concatenate([np.zeros(0, dtype=np.int64), *shuffles])[:n]

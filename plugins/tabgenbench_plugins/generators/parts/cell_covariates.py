@@ -1,6 +1,6 @@
 """Training cells of the generator `invae`: counts, covariates (conditions and batch), and library sizes.
 
-N cells F genes C columns I one-hot codes of the conditions (biology)   S one-hot codes of the batch
+N cells, F genes, C columns, I one-hot codes of the conditions (biology), S one-hot codes of the batch
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def batch_columns(table: Table) -> pd.DataFrame:
 
 
 def n_codes(values: ConditionCodes) -> int:
-    """Return the number of columns of the result of `to_one_hot`, at least 1."""
+    """Return the number of columns that `to_one_hot` returns, at least 1."""
     return max(1, sum(values.n_categories))
 
 
@@ -53,8 +53,8 @@ class Minibatch:
         x_NF: counts, dense.
         biology_NI: one-hot codes of the condition columns.
         batch_NS: one-hot codes of the batch.
-        biology_left_NI: ``biology_NI`` minus its mean in the cell's batch.
-        batch_left_NS: ``batch_NS`` minus its mean in the cell's condition.
+        biology_left_NI: ``biology_NI`` minus the mean of ``biology_NI`` over all cells of the same batch.
+        batch_left_NS: ``batch_NS`` minus the mean of ``batch_NS`` over all cells of the same condition.
     """
 
     x_NF: torch.Tensor
@@ -69,7 +69,7 @@ class TrainingCells:
     """The training cells, with sparse counts.
 
     Attributes:
-        counts: shape (N, F), CSR.
+        counts: sparse matrix (CSR), shape (N, F).
         conditions: the condition of each cell.
         biology: values of the condition columns.
         batch: values of the batch column, if there is one.
@@ -96,7 +96,7 @@ class TrainingCells:
         return int(self.counts.shape[0])
 
     def log_means(self) -> torch.Tensor:
-        """Return the logarithm of each gene's share of all counts, shape (F,); half a count is added to each gene."""
+        """Return the logarithm of each gene's share of all counts, after adding half a count per gene, shape (F,)."""
         sums = np.asarray(self.counts.sum(axis=0, dtype=np.float64)).reshape(-1) + 0.5
         return torch.from_numpy(np.log(sums / sums.sum())).float()
 
@@ -107,7 +107,7 @@ class TrainingCells:
 
 @dataclass(frozen=True, eq=False)
 class CellPool:
-    """Batch and library size of each training cell; a sampled cell gets those of a random training cell.
+    """Batch and library size of each training cell; a sampled cell gets both values of a random training cell.
 
     Attributes:
         conditions: conditions of the training cells, sorted; the other attributes have the same order.
@@ -129,7 +129,7 @@ class CellPool:
         return cls(ordered, cells.batches()[order], library[order])
 
     def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return batch and library size of a random training cell with the requested condition, for each row.
+        """Return, for each requested row, batch and library size of a random training cell with its condition.
 
         A condition without training cells is replaced by the most similar condition with training cells, and a note
         names the two conditions.

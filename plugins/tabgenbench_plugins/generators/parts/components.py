@@ -46,12 +46,12 @@ class Components:
 
     @classmethod
     def fit(cls, values: Floats, n_components: int, group: NDArray[np.int64]) -> Components:
-        """Compute the leading principal components of training rows, shape (n_train, n_features).
+        """Compute the leading principal components of training rows.
 
         Args:
-            values: training rows.
+            values: training rows, shape (n_train, n_features).
             n_components: number of components, limited to n_train - 1 and to n_features.
-            group: number of the condition of each row, shape (n_train,).
+            group: code of the condition of each row, shape (n_train,).
         """
         from scipy.linalg import svd
 
@@ -76,7 +76,7 @@ class Components:
 
         Args:
             scores: scores z on the components, shape (n_rows, D).
-            group: number of the condition of each row, shape (n_rows,); -1 for a condition without training rows.
+            group: code of the condition of each row, shape (n_rows,); -1 for a condition without training rows.
             rng: draws the noise.
         """
         made = rng.standard_normal((len(scores), len(self.mean)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows. Rows are sampled without computing the matrix.
+"""Ledoit-Wolf covariance of many features from few rows. Rows are sampled without computing the F x F matrix.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.

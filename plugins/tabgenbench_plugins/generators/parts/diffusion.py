@@ -67,8 +67,8 @@ def number_step(
 
         √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t
 
-    The variance of x_s is 0 at s = 0. At other times it is 1 - α, the larger of the two variances in Ho et al., section
-    3.2. With the smaller variance, sampled rows would have 5 % less variance after 100 steps.
+    The variance of x_s is 0 at s = 0. At other times, the variance is 1 - α, the larger of the two variances in Ho et
+    al., section 3.2. With the smaller variance, sampled rows would have 5 % less variance after 100 steps.
 
     Args:
         x_ND: x_t.

@@ -3,15 +3,15 @@
     log p(z | c) = <t(z), λ(c)> + <(z, z²), λ'(c)> + const,   t(z) = V softplus(W z + a)
                  = Σ_h w_h(c) softplus(W_h z + a_h) + Σ_d τ_d(c) (m_d(c) z_d - z_d² / 2) + const,   w(c) = Vᵀ λ(c)
 
-The coefficient of z² is negative and softplus grows only linearly, so the density can be normalised, but the constant
-is unknown. m(c) is linear in the one-hot codes. Score matching (Hyvärinen 2005), which needs no normalising constant,
-trains the prior on the latents of training rows. The latents are constants in this loss:
+The coefficient of z² is negative and softplus grows only linearly, so a normalising constant exists, but its value is
+unknown. m(c) is linear in the one-hot codes. Score matching (Hyvärinen 2005) trains the prior on the latents of
+training rows without a normalising constant. The following loss has no gradient with respect to the latents:
 
     E[½ ‖∇ log p‖² + tr ∇² log p]
     ∇ log p = Wᵀ (w σ(W z + a)) + τ (m - z),   tr ∇² log p = Σ_h w_h σ'(W_h z + a_h) ‖W_h‖² - Σ_d τ_d
 
-with σ the logistic function. The encoder needs only the gradient of log p with respect to z, which does not contain the
-unknown constant. The Metropolis-adjusted Langevin algorithm (MALA), a Markov chain that follows this gradient, samples
+Here σ is the logistic function. The encoder needs only the gradient of log p with respect to z, which does not depend
+on the constant. A Markov chain that follows this gradient, the Metropolis-adjusted Langevin algorithm (MALA), samples
 from the prior.
 
     N rows   K one-hot codes   Z latent   H softplus units of t   M entries of t(z) and λ(c)
@@ -48,7 +48,8 @@ class Coefficients(NamedTuple):
 class ExponentialPrior(nn.Module):
     """Prior p(z | c) of the exponential family, for K codes and Z latents.
 
-    The Markov chains that sample from the prior have ``steps`` steps; the first half adapts the step size.
+    ``steps`` is the length of the Markov chains that sample from the prior. The step size is adapted in their first
+    half.
     """
 
     def __init__(self, n_codes: int, n_latent: int, *, steps: int, generator: torch.Generator) -> None:
@@ -82,10 +83,9 @@ class ExponentialPrior(nn.Module):
         return curved_N - at.precision_NZ.sum(dim=1)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean over rows of the KL divergence in nats, plus an unknown constant.
+        """Return the mean KL divergence of the encoder from the prior over rows, in nats, plus an unknown constant.
 
-        The divergence is estimated with one sample z per row. Its gradient trains only the encoder; `own_loss` trains
-        the prior.
+        One sample z per row estimates the divergence. This loss trains only the encoder; `own_loss` trains the prior.
         """
         at = Coefficients(*(one.detach() for one in self.coefficients(c_NK)))
         with torch.no_grad():
@@ -95,7 +95,7 @@ class ExponentialPrior(nn.Module):
         return (-entropy - log_prior).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean over rows of the score-matching loss; z must be detached from the encoder."""
+        """Return the mean score-matching loss over rows; detach z, so that the loss does not train the encoder."""
         at = self.coefficients(c_NK)
         return (0.5 * self.score(z_NZ, at).square().sum(dim=1) + self.trace(z_NZ, at)).mean()
 
@@ -104,7 +104,7 @@ class ExponentialPrior(nn.Module):
         """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
         A chain starts at a sample of N(m, 1/τ), and its steps are scaled by 1/√τ. Chains with equal covariates share a
-        step size. A note of the result states the acceptance rate.
+        step size. A note in ``context`` states the acceptance rate of the steps.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

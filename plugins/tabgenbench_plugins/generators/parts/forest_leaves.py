@@ -31,8 +31,8 @@ class ForestLeaves:
         node: number of each leaf in its tree, shape (L,).
         start: position of the first row of each leaf in ``order``, shape (L,).
         count: number of training rows of each leaf, shape (L,).
-        weight: number of training rows that fall into the leaf, or into a leaf replaced by it, divided by N B,
-            shape (L,).
+        weight: number of training rows that fall into the leaf, or into a leaf that it replaces, divided by N B, shape
+            (L,).
     """
 
     order: NDArray[np.int32]
@@ -106,7 +106,7 @@ class ForestLeaves:
 
 
 def _subtree_ends(tree: Any) -> NDArray[np.int64]:
-    """Return, for each node of a tree, one plus the number of its last descendant."""
+    """Return, for each node of a tree, one plus the index of its last descendant."""
     ends = np.arange(1, tree.node_count + 1)
     for node in np.flatnonzero(tree.children_left != NO_CHILD)[::-1]:  # children before parents
         ends[node] = ends[tree.children_right[node]]

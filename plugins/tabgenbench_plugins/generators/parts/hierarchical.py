@@ -10,8 +10,8 @@ R_c are the residuals of condition c (n_c rows r_i), P are the residuals of all 
 weight w_c is an empirical-Bayes estimate. It shrinks S_c towards the pooled covariance S_p, as Ledoit & Wolf (2004, doi
 10.1016/S0047-259X(03)00096-4) shrink a covariance towards a multiple of the identity.
 
-A covariance Σ is stored as a root A with AᵀA = Σ. To save memory, the norm |RᵀR| is computed as |RRᵀ| if there are
-fewer rows than features.
+A covariance Σ is stored as a root A with AᵀA = Σ. For a matrix X with fewer rows than features, the norm |XᵀX| is
+computed as |XXᵀ| to save memory.
 
     N rows   F features   R = min(N, F) rows of a root   K factors   M rows drawn
 """
@@ -81,7 +81,7 @@ class Factors:
     rest: Floats
 
     def variances(self) -> NDArray[np.float64]:
-        """Return the variance of each feature, shape (F,); the reduction to factors does not change it."""
+        """Return the variance of each feature, shape (F,), which equals the variance without reduction to factors."""
         return np.asarray(np.einsum("kf,kf->f", self.loadings, self.loadings, dtype=np.float64) + self.rest)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
@@ -93,7 +93,9 @@ class Factors:
 
 
 def roots(residuals_NF: Floats, codes: NDArray[np.int64]) -> Iterator[tuple[int, Root]]:
-    """Yield the code of each condition and the root of its covariance; conditions with weight 0 share one root.
+    """Yield the code of each condition, with the root of its covariance.
+
+    Conditions with w_c = 0 have the pooled covariance and share one `Root`.
 
     Args:
         residuals_NF: rows minus the mean of their condition.
@@ -116,8 +118,8 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
     """Return w, the weight of a condition's own covariance.
 
     Args:
-        own_NF: residuals of the condition / √(n_c - 1).
-        pooled_NF: all residuals / √ν.
+        own_NF: root of S_c: the residuals of the condition, divided by √(n_c - 1).
+        pooled_NF: root of S_p: all residuals, divided by √ν.
         pooled_norm: |S_p|².
     """
     n = len(own_NF)
@@ -131,7 +133,7 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
 
 
 def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
-    """Return |ABᵀ|², which equals the sum of the products of the entries of AᵀA and BᵀB."""
+    """Return |ABᵀ|², which equals the sum over the elementwise product of AᵀA and BᵀB."""
     if len(a_NF) > a_NF.shape[1]:
         return float(np.einsum("fg,fg->", a_NF.T @ a_NF, b_NF.T @ b_NF, dtype=np.float64))
     total = 0.0
@@ -148,7 +150,7 @@ def _reduced(root_NF: Floats) -> Floats:
 
 
 def _leading(root_RF: Floats, n_factors: int) -> Floats:
-    """Return the leading right singular vectors times their singular values, from the smaller Gram matrix."""
+    """Return the leading right singular vectors of a root times their singular values, shape (K, F)."""
     from scipy.linalg import eigh
 
     is_wide = len(root_RF) <= root_RF.shape[1]

@@ -19,7 +19,7 @@ MOST_CELLS = 20_000  # most cells that the regression uses, drawn at random
 
 @dataclass(frozen=True, eq=False)
 class LabelProbe:
-    """Linear classifier of a label, which predicts the value with the largest score.
+    """Linear classifier of a label. Each value has a linear score; the value with the largest score is predicted.
 
     Attributes:
         values: values of the label, length K.

@@ -1,23 +1,23 @@
-"""Last epochs of the training of `invae`, in which only decoder and priors are trained.
+"""The last epochs of the training of `invae` (a variational autoencoder), which train only its decoder and priors.
 
-In the earlier epochs, decoder and priors are fitted to noisy posteriors, because the encoder still changes, uses
-dropout, and does not get all covariates of a cell (conditions and batch). Without the last epochs, sampled cells would
+In the earlier epochs, the encoder still changes, uses dropout, and does not get all covariates of a cell (conditions
+and batch). The decoder and the priors are therefore fitted to noisy posteriors, and cells sampled from them would
 differ too much from real cells. In the last epochs, the encoder is fixed, gets all covariates of a cell, and uses no
-dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The symbols in the loss
-are those of the module `invae`:
+dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The module `invae`
+defines the symbols of the loss:
 
     loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
 
-The mean of a Gaussian prior is linear in the covariates, so it has no interaction of two condition columns. After half
-of the last epochs, an offset is computed for each combination of condition values that has training cells. The offset
-is a shrunk mean of the residuals of these cells:
+The mean of a Gaussian prior is linear in the covariates, so it contains no interaction of two condition columns. After
+half of the last epochs, an offset of this mean is therefore computed for each combination of condition values in the
+training cells. The offset is the shrunk mean residual of the cells with this combination:
 
     offset_c = n_c / (n_c + 10) · mean of (mu - prior mean) over the n_c training cells of combination c
 
-The offset is added to sampled latents. In the second half, the offset is also subtracted from the latents on which the
-priors are trained. A combination without training cells has no offset.
+The offset is added to sampled latents. In the second half of the last epochs, the offset is also subtracted from the
+latents to which the priors are fitted. A combination without training cells has no offset.
 
-    N cells   Z latents   I latents of the invariant block (biology)   C combinations of condition values
+    N cells   Z latents   I latents of the invariant block   C combinations of condition values
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Latents:
 
 
 def condition_offsets(model: TwoBlocks, latents: Latents) -> NDArray[np.float32]:
-    """Return the offset of each combination of condition values, shape (C, I); the prior must have a linear mean."""
+    """Return the offset of the prior mean (linear in the covariates) for each combination of values, shape (C, I)."""
     n_latent = model.design.latent_invariant
     sums = np.zeros((latents.n_groups, n_latent))
     with torch.no_grad():
@@ -88,9 +88,9 @@ def train_for_sampling(
 ) -> NDArray[np.float32]:
     """Train decoder, dispersions and priors with a fixed encoder, and return the offsets, shape (C, I).
 
-    The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The generator ``order`` on the CPU gives
-    the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called with the number of
-    the epoch and the mean of each term of the loss.
+    The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The random number generator ``order`` on
+    the CPU determines the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called
+    with the number of the epoch and the mean of each term of the loss.
     """
     model.eval()
     device, n_cells = latents.mu_NZ.device, len(latents.mu_NZ)

@@ -1,9 +1,9 @@
 """Gaussian copula of numeric and categorical features: latent scores and thresholds of the categories.
 
 The values of a categorical feature have no order, so the value of a row is found by a sequence of yes-no decisions. The
-first decision is whether it is the rarest value; if not, the second is whether it is the second rarest value; and so
-on. Each decision has a latent score z ~ N(0, 1) and a threshold. The values are numbered from the rarest. If a row of
-condition k has none of the values 1 to r - 1, it has value r where
+first decision is whether the row has the rarest value. If not, the second decision is whether the row has the second
+rarest value, and so on. Each decision has a latent score z ~ N(0, 1) and a threshold. The values are numbered from the
+rarest. A row of condition k that has none of the values 1 to r - 1 has value r if
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
@@ -14,10 +14,10 @@ of the training rows in each condition.
 
 The latent scores and the residuals (values minus condition means) of the numeric features are jointly Gaussian with one
 covariance Σ. The latent scores of a training row are unknown: its categories give only an interval for each score. A
-decision that the row does not reach has an unbounded interval. A missing number is treated likewise. Replacing each
-score by the middle of its interval would weaken every correlation. Therefore latent scores are imputed by stochastic
-expectation-maximisation (Celeux & Diebolt 1985), which repeats two steps: estimate Σ; draw each latent score from its
-conditional distribution given the rest of its row, with the precision Ω = Σ⁻¹,
+decision that the row does not reach has an unbounded interval. A missing number also has an unbounded interval.
+Replacing each score by the middle of its interval would weaken every correlation. Therefore latent scores are imputed
+by stochastic expectation-maximisation (Celeux & Diebolt 1985), which repeats two steps. Step 1 estimates Σ. Step 2
+draws each latent score from its conditional distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row.
 
@@ -59,9 +59,9 @@ class LatentCategories:
     Attributes:
         codes: the categorical features and their values.
         order: for each feature the codes of its values, the rarest first.
-        decisions: for each feature, one array of thresholds per latent score, of shape (K, number of outcomes). The
-            outcomes are the next values of ``order``. The last outcome has an infinite threshold and stands for all
-            later values.
+        decisions: for each feature, one array of thresholds per latent score, of shape (K, number of outcomes). All
+            outcomes but the last are consecutive values of ``order``. The last outcome has an infinite threshold and
+            stands for all later values.
     """
 
     codes: ConditionCodes
@@ -136,7 +136,7 @@ def impute(
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
-    """Estimate the covariance of columns, some of which are known only as intervals, by imputation (see the module).
+    """Impute the columns that are known only as intervals, and return the covariance of all columns (see the module).
 
     Args:
         x_NP: residuals and latent scores of rows. Imputed values overwrite the ``hidden`` columns.
@@ -164,17 +164,17 @@ def impute(
 
 
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
-    """Estimate the covariance from the imputed values, for the next sweep of imputation.
+    """Return the covariance estimated from the imputed values, for the next round of imputation (sweep).
 
-    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need. Otherwise, each sweep would shrink
-    the covariance further.
+    The shrinkage is limited to P / N, which is approximately the shrinkage that Gaussian rows need. Otherwise, each
+    sweep would shrink the covariance further.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Return a copy with standardised columns of latent scores, whose scale would otherwise drift."""
+    """Return a copy with standardised columns of latent scores; without this step, their scale would drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()
@@ -197,10 +197,7 @@ def _sweep(
 
 
 def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.float32], float]:
-    """Return the regression weights of a column on all other columns (0 for itself), and the residual variance.
-
-    Solves Σ ω = e by conjugate gradients, without forming Σ.
-    """
+    """Return the regression weights of a column on all other columns (0 for itself), and the residual variance."""
     factor, n = covariance.factor_RF.astype(np.float64), covariance.factor_RF.shape[1]
     share, ridge = 1.0 - covariance.shrinkage, covariance.shrinkage * covariance.mean_variance + RIDGE
     unit = np.zeros(n)

@@ -1,8 +1,9 @@
-"""Imputation of the hidden values of training rows, for the Gaussian copula of module `latent`.
+"""Imputation of missing numbers and latent scores in training rows, for the Gaussian copula of module `latent`.
 
-The covariance of each condition is estimated from complete rows, but latent scores and missing numbers are unknown
-(hidden). A category determines only the interval of its latent score. `impute` of module `latent` estimates the pooled
-covariance Σ of residuals and latent scores. A Gibbs sampler then draws each hidden value given the rest of its row:
+The covariance of each condition is estimated from complete rows. Missing numbers and latent scores are unknown
+(hidden). A latent score is a Gaussian variable that represents a category; the category determines only an interval
+that contains the score. `impute` of module `latent` estimates Σ, the pooled covariance of latent scores and residuals
+(numbers minus condition means). A Gibbs sampler then draws each hidden value given the other values of the row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
@@ -36,8 +37,8 @@ def completed_residuals(
 ) -> Floats:
     """Return residuals and latent scores, minus their means within each condition, shape (N, P).
 
-    ``means_KF`` are the means of the conditions. Without categorical features, the mean of its condition is subtracted
-    from each row, and nothing is drawn.
+    Residuals are numeric features minus ``means_KF``, the means of the conditions. Without categorical features, only
+    the residuals are returned.
     """
     group = conditions.group
     residuals = train.dense() - means_KF[group]

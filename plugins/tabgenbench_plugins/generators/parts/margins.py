@@ -3,12 +3,13 @@
 A model may sample the right dependence but a wrong distribution of single features, such as a normal instead of a
 skewed one. In each condition with enough rows, a sampled value x of a feature is mapped to
 
-    y = T(M⁻¹(x)),    M and T the quantile functions of the model and of the training rows of the condition
+    y = T(P⁻¹(x))
 
-with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the model's outermost quantile m, y = x +
-(t - m), where t is the outermost quantile of the training rows, so tails keep their shape. The map is increasing, so
-ranks within a condition do not change. If several training rows have the lowest value of a feature, such as an
-expression of 0, this value is a lower limit for sampled values in all conditions.
+P is the quantile function of the model, and T is the quantile function of the training rows of the condition. Both
+interpolate linearly between the levels (i - ½) / Q, i = 1 ... Q. Beyond the model's outermost quantile m, y = x + (t -
+m), where t is the outermost quantile of the training rows, so tails keep their shape. The map is increasing, so ranks
+within a condition do not change. If several training rows have the lowest value of a feature, such as an expression of
+0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -37,9 +38,9 @@ class Margins:
     """The quantile functions of model and training rows for all conditions and features.
 
     Attributes:
-        model: the model's quantiles, shape (Q, F), float32, by the code of the condition. Conditions with fewer than
-            `MIN_VALUES` training rows are left out.
-        train: quantiles of the training rows at the same levels, with the same keys and shapes.
+        model: dictionary from the code of a condition to the model's quantiles, shape (Q, F), float32. Conditions with
+            fewer than `MIN_VALUES` training rows are left out.
+        train: quantiles of the training rows at the same levels, with the keys and shapes of ``model``.
         lowest: lower limit of each feature, shape (F,): its lowest training value that is not missing, over all
             conditions, or -inf if fewer than two rows have this value.
     """
@@ -140,7 +141,7 @@ def _levels(n: int) -> NDArray[np.float64]:
 def _present_quantiles(
     values: NDArray[Any], present: NDArray[np.bool_] | None, levels: NDArray[np.float64], model: Floats
 ) -> Floats:
-    """Return quantiles of the values of each feature, or its ``model`` quantiles if fewer than `MIN_VALUES` exist."""
+    """Return quantiles of the values of each feature; a feature with too few values keeps its ``model`` quantiles."""
     if present is None or present.all():
         return np.asarray(np.quantile(values, levels, axis=0, method="hazen"), dtype=np.float32)
     found = model.copy()

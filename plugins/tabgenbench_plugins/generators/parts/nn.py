@@ -1,7 +1,7 @@
 """Layers, one-hot codes and minibatches that several neural networks use.
 
-Every function that draws random numbers takes a `torch.Generator`; torch's global random state is neither used nor
-changed. Equal seeds of the generator give identical numbers, regardless of earlier computations.
+Every function that draws random numbers takes a `torch.Generator`, and does not use torch's global random state. Equal
+seeds of the generator therefore give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Quantile transform of numeric features to normal scores, and back.
 
-Let n be the number of values of a feature that are not missing. The score of a training value with rank r = 0 .. n - 1
-is Φ⁻¹((r + ½) / n). The inverse evaluates the empirical quantile function at Φ(score) with linear interpolation, so
-values never leave the range of the training values. Equal values get consecutive ranks in random order. Even a feature
-with many zeros therefore has normal scores, and the inverse maps the scores of its zeros to zero. If a feature has only
-one distinct value, all its scores are 0.
+A feature has n training values that are not missing. The score of the value with rank r = 0 .. n - 1 is
+Φ⁻¹((r + ½) / n). The inverse evaluates the empirical quantile function at Φ(score) with linear interpolation, so values
+never leave the range of the training values. Equal values get consecutive ranks in random order, so the scores are
+normally distributed even if the feature has many zeros. If a feature has only one distinct value, all its scores are 0.
 
 The score of a missing value is a draw from N(0, 1), which carries no information about the row.
 """
@@ -37,9 +36,9 @@ class NormalScores:
 
     @classmethod
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
-        """Compute the quantiles of each feature from its training values that are not missing.
+        """Return the quantiles of each feature, computed from the training values that are not missing.
 
-        If all values of a feature are missing, the entries of ``values`` in place of the missing values are used.
+        If all values of a feature are missing, the placeholders in ``values`` are used instead.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))
@@ -59,7 +58,7 @@ class NormalScores:
     def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
         """Return the normal scores of the training rows, in the same shape.
 
-        ``present`` is False for missing values, which get random scores. Equal values are ranked in random order.
+        ``present`` is False for missing values, which get random scores.
         """
         scores = np.zeros(values.shape, dtype=np.float32)
         for j in range(values.shape[1]):

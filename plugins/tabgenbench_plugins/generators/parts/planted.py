@@ -1,4 +1,4 @@
-"""Base class of the planted failures: generators that return training rows with one known fault, to test metrics."""
+"""Base class of planted failures: controls that return training rows with one known fault, to test metrics."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["Planted"]
 
 
 class Planted(Generator):
-    """Returns training rows of the requested condition with one fault; a row repeats only after all others were used.
+    """Returns training rows of the requested condition with one fault.
 
     Apart from the fault, this class works like the generator `real-resample`, which returns unchanged training rows. A
-    subclass overrides the method that adds its fault. The seed depends on the training rows and on the name of the
-    failure, so each failure uses other rows.
+    row is used again only after all other rows of its condition. A subclass overrides the method that adds its fault.
+    The seed depends on the name of the failure, so different failures return different rows.
     """
 
     is_control = True
     makes = ("numeric", "categorical")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows, and choose the random parts of the fault."""
+        """Store the training rows, and choose the random parts of the fault."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._salt = zlib.crc32("\n".join([self.name, *map(str, train.obs.index)]).encode())
         self.choose_fault(train, np.random.default_rng([context.seed, self._salt]))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one training row with the fault for each requested row."""
+        """Return, for each requested row, a training row with the fault."""
         rng = np.random.default_rng([context.seed, self._salt])
         asked = self.choose_conditions(self._conditions.asked(conditions, context), rng)
         chosen = np.empty(len(asked), dtype=np.int64)
@@ -48,17 +48,17 @@ class Planted(Generator):
         """Choose the random parts of the fault, such as the columns to change; called once."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the training condition from which each row is taken; ``asked`` are the requested conditions."""
+        """Return, for each requested condition in ``asked``, the training condition from which a row is taken."""
         return asked
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the positions of the training rows that may be returned for a condition; at least one."""
+        """Return the positions of the training rows, at least one, that may be sampled for a condition."""
         return self._conditions.rows(condition)
 
     def change_rows(
         self, values: NDArray[np.float32], categories: pd.DataFrame, asked: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Add the fault to training rows; return their values and categories.
+        """Return the numeric and categorical features of training rows after the fault is added.
 
         Args:
             values: a copy of the numeric features, shape (n_asked, n_features).

@@ -2,8 +2,8 @@
 
     x_NF ── normal scores ── (principal components) ──► z_ND
 
-Modules `normal_scores` and `components` contain the two steps; the second is optional. A network gets the one-hot codes
-of categorical features as further columns.
+Normal scores are a quantile transform to N(0, 1). The second step is optional. Modules `normal_scores` and `components`
+contain the two steps. A network gets the one-hot codes of categorical features as further columns.
 
     N rows   F numeric features   D entries of a transformed row: F, or the number of principal components
 """
@@ -29,10 +29,10 @@ Floats = NDArray[np.float32]
 
 
 def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | None:
-    """Return the number of principal components of a table, or None to omit this step.
+    """Return the number of principal components for a table, or None if no principal components are used.
 
-    The ``option`` is a number, ``none`` or ``auto``. With ``auto``, the step has `DEFAULT_COMPONENTS` components for
-    tables with more than `WIDE` features and is omitted for other tables.
+    The ``option`` is a number, ``none`` or ``auto``. With ``auto``, tables with more than `WIDE` features have
+    `DEFAULT_COMPONENTS` components, and other tables have none.
     """
     if option == "none" or n_features == 0 or (option == "auto" and n_features <= WIDE):
         return None
@@ -46,7 +46,7 @@ class PreparedRows:
 
     Attributes:
         scores: the normal scores.
-        components: the principal components of the normal scores; None without this step.
+        components: the principal components of the normal scores, or None if they are not used.
     """
 
     scores: NormalScores
@@ -58,7 +58,7 @@ class PreparedRows:
     ) -> tuple[PreparedRows, Floats]:
         """Fit the transform; return it, and the transformed training rows z_ND.
 
-        ``n_components`` is None for no components; ``group`` is the number of the condition of each row, shape (N,).
+        ``n_components`` is None without principal components. ``group`` is the number of each row's condition.
         """
         values, present = train.dense(), train.present()
         scores = NormalScores.fit(values, present)
@@ -76,8 +76,8 @@ class PreparedRows:
     def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Transform rows z_ND back to numeric features, shape (N, F).
 
-        Random noise replaces the variance that the principal components do not explain. ``group`` is the number of
-        each row's condition, or -1 for a condition without training rows; the noise depends on this number.
+        Random noise replaces the variance that the principal components do not explain. ``group`` is the number of each
+        row's condition, or -1 for a condition without training rows; each condition has its own noise variance.
         """
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 

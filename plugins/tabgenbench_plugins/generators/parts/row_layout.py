@@ -24,8 +24,8 @@ class RowLayout:
     Attributes:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
-        gaps: two positions for each numeric feature with missing values: of the feature, and of the one-hot code that
-            is 1 if the value is missing.
+        gaps: for each numeric feature with missing values, the position of the feature and the position of the code
+            that is 1 if the value is missing.
     """
 
     n_features: int
@@ -49,11 +49,11 @@ class RowLayout:
         return self.n_features + sum(self.n_values)
 
     def encode(self, x_NF: torch.Tensor, codes_NC: torch.Tensor) -> torch.Tensor:
-        """Return the rows as vectors, shape (N, Y); for a numeric table, the vectors are the values themselves."""
+        """Return the rows as vectors, shape (N, Y); for a numeric table, return ``x_NF``."""
         return torch.cat([x_NF, one_hot(codes_NC, self.n_values)], dim=1) if self.n_values else x_NF
 
     def blocks(self, y_NY: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the one-hot codes or logits of each categorical feature, views of shape (N, number of categories)."""
+        """Return a view of the codes or logits of each categorical feature, shape (N, number of categories)."""
         return torch.split(y_NY[:, self.n_features :], list(self.n_values), dim=1) if self.n_values else ()
 
     def has_value(self, y_NY: torch.Tensor) -> torch.Tensor | None:

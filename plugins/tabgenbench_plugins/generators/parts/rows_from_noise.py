@@ -1,11 +1,10 @@
 """Base class of flow matching and diffusion, which change noise into rows in many small steps.
 
-A subclass defines the loss of the network and how noise becomes rows. The base class transforms features (module
-`prepared_rows`), trains the network (`time_network`), optionally corrects marginal distributions (`margins`), estimates
-memory, and saves the model.
+A subclass defines the loss of the network and the steps from noise to rows. The base class transforms features (module
+`prepared_rows`), trains the network (`time_network`) and optionally corrects marginal distributions (`margins`). A
+transformed row has Y = D + V entries: D numbers, and V one-hot codes of categories.
 
-    N rows   F numeric features   D transformed numeric entries of a row   C categorical features
-    V one-hot codes of the categories   Y = D + V   K one-hot codes of conditions
+    N rows   F numeric features   C categorical features   K one-hot codes of conditions
 """
 
 from __future__ import annotations
@@ -73,8 +72,7 @@ class RowsFromNoise(Generator):
     """Trains a network that gets a row, a time (noise level) and a condition, and samples rows from noise.
 
     All conditions share the network. The model can sample a new combination of condition values if each value occurs in
-    training rows. A requested condition with a value that no training row has is replaced by the most similar condition
-    of the training rows.
+    training rows. If a requested condition has an unknown value, the most similar training condition is used instead.
     """
 
     makes = ("numeric", "categorical")
@@ -84,20 +82,21 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the training loss: a function of network, rows x_NY and condition codes c_NK, averaged over rows."""
+        """Return the loss function, which maps network, rows x_NY and condition codes c_NK to the mean loss per row."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Sample transformed rows for given condition codes, shape (N, Y).
+        """Return one transformed row for each row of condition codes, shape (N, Y).
 
-        For each categorical feature, the caller chooses the category with the largest value among its V entries.
+        The caller replaces the one-hot entries of each categorical feature by the category with the largest entry.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory in bytes for rows, network and optimiser, and for training a batch or sampling rows.
+        """Return the estimated memory in bytes.
 
-        The estimate assumes 32 values per condition column and categorical feature. The memory of imported libraries,
-        about 0.3 GB, is not included.
+        The estimate includes rows, network and optimiser, and the larger of the memory for training on a batch and the
+        memory for sampling. It assumes 32 values per condition column and categorical feature, and excludes imported
+        libraries (about 0.3 GB).
         """
         config = self.config
         n_components = n_components_of(config.components, n_rows, n_features)
@@ -151,7 +150,7 @@ class RowsFromNoise(Generator):
         self._margins = self._fit_margins(train, context) if config.margins and train.n_features else None
 
     def _constants_of(self, x_NY: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return tensors that `_generate` needs in addition to the network, computed from transformed training rows."""
+        """Compute from the transformed training rows the tensors that `_generate` needs besides the network."""
         return {}
 
     def _new_network(self, generator: torch.Generator) -> Any:
@@ -172,7 +171,6 @@ class RowsFromNoise(Generator):
     def _draw(
         self, conditions: pd.DataFrame, draws: torch.Generator, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Sample numeric features before correction by `Margins`, shape (N, F), and category codes, shape (N, C)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -212,7 +210,7 @@ class RowsFromNoise(Generator):
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> Self:
-        """Return a generator with the saved weights."""
+        """Return the saved generator."""
         import torch
 
         from tabgenbench_plugins.generators.parts.row_layout import RowLayout

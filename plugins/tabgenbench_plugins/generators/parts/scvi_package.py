@@ -1,4 +1,4 @@
-"""Training of models of the package scvi-tools, and conversion of cells and covariates to the package's form.
+"""Training of models of the package scvi-tools, and conversion of cells and category codes for the package.
 
 N cells   F genes   C condition columns
 """
@@ -31,7 +31,7 @@ Codes = NDArray[np.int64]
 
 @contextmanager
 def package_state(seed: int) -> Iterator[None]:
-    """Inside a ``with`` block, seed the global random states, which the package uses, and hide its messages."""
+    """Inside a ``with`` block, seed the global random states and hide the messages of the package."""
     states = random.getstate(), np.random.get_state()
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     try:
@@ -56,9 +56,10 @@ def column_names(positions: Sequence[int]) -> list[str]:
 
 
 def annotated(cells: TrainingCells, label: int | None = None) -> Any:
-    """Return the training cells as AnnData: counts, and codes of conditions, batch and label as text columns.
+    """Return the training cells as AnnData, with the counts in ``X`` and the category codes in text columns.
 
-    The label is the condition column at position ``label``.
+    The columns contain the codes of each condition column, of the batch and, unless ``label`` is None, of the label.
+    The label is the condition column at position ``label``, such as the cell type.
     """
     from anndata import AnnData
 
@@ -74,16 +75,17 @@ def annotated(cells: TrainingCells, label: int | None = None) -> Any:
 
 @dataclass(frozen=True)
 class PackageCodes:
-    """Map from this project's integer codes of covariates to the codes of the package.
+    """Map from TabGenBench's codes of conditions and batches to the package's codes of the same values.
 
-    Without this map, the decoder could silently use wrong covariates, because the package has its own order of
-    covariates and of their values.
+    The package orders covariates (conditions that the decoder gets) and their values in its own way. Without this map,
+    the decoder could silently use wrong values.
 
     Attributes:
-        columns: for each covariate of the decoder, in the decoder's order, its position among the condition columns.
-        ranks: for each of these covariates, a tuple in which entry i is the package's code for this project's code i.
-        batch: the package's codes of the batches, by this project's code.
-        label: the package's codes of the labels, by this project's code; empty without a label.
+        columns: positions of the covariates among the condition columns, in the decoder's order.
+        ranks: one tuple for each entry of ``columns``. Entry i of a tuple is the package's code of the value that has
+            code i in TabGenBench.
+        batch: a tuple for the batch, with entries as in ``ranks``.
+        label: a tuple for the label (see `annotated`), with entries as in ``ranks``; empty without a label.
     """
 
     columns: tuple[int, ...]
@@ -93,10 +95,10 @@ class PackageCodes:
 
     @classmethod
     def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
-        """Return the codes of a model of the package, whose cells are ``annotated(cells, label)``.
+        """Return the codes that a model of the package uses for the cells ``annotated(cells, label)``.
 
-        ``columns`` are the positions of the condition columns that are covariates of the decoder. The decoder uses
-        these covariates in the order of ``field_keys`` in the package's registry.
+        ``columns`` are the positions of the covariates among the condition columns. The decoder uses the covariates in
+        the order of ``field_keys`` in the package's registry.
         """
         sizes, names = cells.biology.n_categories, column_names(columns)
         order, ranks = tuple[int, ...](), list[tuple[int, ...]]()
@@ -111,7 +113,7 @@ class PackageCodes:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> PackageCodes:
-        """Restore the codes of a saved model from the result of `facts`."""
+        """Return the codes of a saved model, given the result of `facts`."""
         ranks = tuple(tuple(one) for one in facts["ranks"])
         return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
 
@@ -133,16 +135,16 @@ def _ranks(values: Any, n_codes: int) -> tuple[int, ...]:
 
 
 def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **options: Any) -> None:
-    """Train a model of the package on all of its cells, and report the loss of each epoch.
+    """Train a model of the package, and report the loss of each epoch.
 
     Args:
-        model: a model of the package.
+        model: a model of the package, which contains its training cells.
         context: device and reports.
-        epochs: numbers of the epochs to train. The numbers of a second model continue after the first model.
+        epochs: numbers of the epochs in reports; a second model continues the numbers of the first model.
         batch_size: cells per step. A larger size is used if the last batch would have one cell, because batch norm
             fails on one cell.
-        options: options of the package's training plan. The additional option ``of`` is the total number of epochs of
-            all models (by default ``epochs.stop``).
+        options: the package's ``plan_kwargs``, such as the learning rate. The additional option ``of`` is the total
+            number of epochs of all models (by default ``epochs.stop``).
     """
     from lightning.pytorch.callbacks import Callback
 

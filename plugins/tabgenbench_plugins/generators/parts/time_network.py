@@ -1,4 +1,4 @@
-"""A network of a row, a time and a condition. Its training averages the weights over the steps.
+"""A neural network with a row, a time and a condition as inputs, and its training with averaged weights.
 
     h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 
@@ -101,7 +101,7 @@ def train_network(
     context: FitContext,
     where: str,
 ) -> TimeNetwork:
-    """Minimise a loss over random batches of rows; return a copy of the network with the averaged weights.
+    """Train a network on random batches; return a copy whose weights are moving averages over the steps.
 
     ``rows`` are training rows x_NY and their condition codes c_NK. ``loss`` returns the mean loss over a batch. The
     function reports the mean loss about `REPORTS` times. Error messages begin with ``where``, such as

@@ -55,8 +55,8 @@ class Design:
 class TwoBlocks(nn.Module):
     """Variational autoencoder with an invariant and a spurious block of latents.
 
-    ``n_codes`` are I and S. I is 0 without conditions, and S is 0 without a batch. ``log_means`` are the logarithms of
-    the genes' mean proportions, shape (F,).
+    ``n_codes`` contains the numbers of one-hot codes of the conditions and of the batch (0 without a batch).
+    ``log_means`` contains the logarithm of the mean proportion of each gene, shape (F,).
     """
 
     def __init__(
@@ -89,10 +89,11 @@ class TwoBlocks(nn.Module):
         )
 
     def terms(self, cells: Minibatch, draws: torch.Generator) -> list[torch.Tensor]:
-        """Return the five terms of the loss before weighting; each is a scalar, a mean over cells.
+        """Return the five terms of the loss as scalars, before they are weighted.
 
-        The terms are reconstruction, KL, total correlation, covariate penalty, and loss of score matching (0 for
-        Gaussian priors). Total correlation and covariate penalty are 0 if their weight is 0.
+        The terms are the reconstruction loss, the KL divergence, the total correlation, the covariate penalty and the
+        loss of score matching. The total correlation and the covariate penalty are not computed, but 0, if their weight
+        is 0. The loss of score matching is 0 for Gaussian priors.
         """
         design, cut = self.design, self.design.latent_invariant
         kept_N2 = self._kept(len(cells.x_NF), draws)
@@ -113,7 +114,7 @@ class TwoBlocks(nn.Module):
         z_NZ: torch.Tensor,
         codes: tuple[torch.Tensor, torch.Tensor],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the KL term and the loss of score matching, summed over blocks; each is a mean over cells.
+        """Return the KL divergence and the loss of score matching as means over cells, summed over the two blocks.
 
         Args:
             mu_NZ: posterior means.
@@ -135,7 +136,7 @@ class TwoBlocks(nn.Module):
         return [*self.invariant_prior.parameters(), *self.spurious_prior.parameters()]
 
     def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
-        """Return a random mask of cells whose conditions and batch the encoder gets (1) or not (0), shape (N, 2)."""
+        """Return a random mask, (N, 2): 1 if the encoder gets a cell's conditions (column 0) or batch (column 1)."""
         if not self.design.mask:
             return torch.ones(n_cells, 2, device=draws.device)
         return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
@@ -143,12 +144,11 @@ class TwoBlocks(nn.Module):
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
         """Return the sum of squared correlations between each block and the covariates of the other block.
 
-        Latents and products of two latents are correlated with residuals of one-hot codes. Latents with a prior of the
-        exponential family can be correlated within a condition, so they are whitened first. For the invariant block,
-        the residuals are batch codes minus their means in the condition of the cell. For the spurious block, the
-        residuals are condition codes minus their means in the batch of the cell. Correlations are computed separately
-        for cells whose codes the encoder gets and for other cells, because opposite correlations in the two groups
-        could cancel.
+        The covariates of the spurious block are the batch codes, minus their means in the condition of the cell. The
+        covariates of the invariant block are the condition codes, minus their means in the batch of the cell.
+        Correlations are computed for latents and for products of two latents. An exponential prior allows correlated
+        latents, so these latents are whitened first. The sum is averaged over two groups of cells: those whose codes
+        the encoder gets, and the others. In a single group, opposite correlations could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         invariant = whitened(mu_NZ[:, :cut]) if self.design.prior == "exponential" else mu_NZ[:, :cut]

@@ -2,7 +2,7 @@
 
 The docstring of module `cvae` contains the reference, a diagram and the loss.
 
-    N rows   F features   K one-hot codes of the conditions   Z latent
+    N rows   F features   K one-hot codes of the conditions   Z latents
 
 In a mixed table (numeric and categorical features), `RowLayout` encodes a row as a vector of length F. The input of the
 encoder contains numeric values and one-hot codes of categories; the output of the decoder contains means and logits.
@@ -28,7 +28,7 @@ class ElboTerms(NamedTuple):
     Attributes:
         reconstruction: half the squared error, summed over numeric values that are not missing, plus the cross-entropy
             of each categorical feature, in nats.
-        kl: divergence of the posterior from the prior, summed over latents, in nats.
+        kl: Kullback-Leibler divergence of the posterior from the prior, summed over latents, in nats.
     """
 
     reconstruction: torch.Tensor
@@ -83,7 +83,7 @@ class ConditionalVAE(nn.Module):
         return ElboTerms(reconstruction, kl)
 
     def reconstruction(self, output_NF: torch.Tensor, x_NF: torch.Tensor) -> torch.Tensor:
-        """Return the negative log-likelihood of all rows given the decoder's output, without the constant, a scalar."""
+        """Return the negative log-likelihood of all rows given the decoder's output, up to a constant, as a scalar."""
         numeric = slice(self.layout.n_features)
         mean, values, present = output_NF[:, numeric], x_NF[:, numeric], self.layout.has_value(x_NF)
         if present is not None:
@@ -95,7 +95,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def mean_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor, *, beta: float) -> torch.Tensor:
-        """Return the mean loss over rows in evaluation mode, without gradients, a scalar on the device."""
+        """Return the mean of reconstruction + beta * KL over rows, in evaluation mode and without gradients."""
         self.eval()
         total = torch.zeros((), device=x_NF.device)
         for rows in chunks(len(x_NF)):
@@ -105,7 +105,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the root mean squared error of each numeric feature, shape (n_numeric,).
+        """Return the root mean squared error of the decoder's output for each numeric feature, shape (n_numeric,).
 
         Missing values are not counted. The latents are one posterior sample per row. The root mean squared error is the
         standard deviation that maximises the decoder's Gaussian likelihood.

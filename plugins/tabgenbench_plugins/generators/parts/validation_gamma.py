@@ -1,4 +1,4 @@
-"""The score gamma on validation rows, for early stopping of `wgan-gp`."""
+"""The score gamma on validation rows, for early stopping of the generator `wgan-gp`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ __all__ = ["ValidationGamma"]
 
 
 class ValidationGamma:
-    """Computes gamma, the agreement of the correlations of validation rows and of rows generated for their conditions.
+    """Computes gamma: how well correlations of generated rows agree with correlations of validation rows.
 
-    The network gets the same noise in each call, so that only a change of its weights changes gamma.
+    Rows are generated for the conditions of the validation rows. The network gets the same noise in each call, so that
+    only a change of its weights changes gamma.
     """
 
     def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:

@@ -41,19 +41,17 @@ class CriticTerms(NamedTuple):
 
 
 class ConditionalMLP:
-    """Dense layers over an input and the embeddings of its conditions, for the generator and for the critic.
+    """Network of dense layers, which gets an input and the embeddings of its conditions (generator or critic).
 
     Hidden layers have ReLU; the output is linear. Initial weights are Glorot-uniform, initial biases are 0, and initial
     embeddings are uniform within ±0.05. Initial values are drawn on the CPU, so that they do not depend on the device.
-    The width of an embedding is int(√n_categories) + 1.
 
     Attributes:
         values: vector of all parameters.
         gradients: vector of the gradients of all parameters, in the same order.
-        tables: embeddings, one matrix of shape (n_categories, dim) for each condition column, a view of ``values``.
-        weights: one matrix of shape (width after, width before) for each layer, a view of ``values``; the first layer
-            takes input and embeddings.
-        biases: one vector of shape (width after,) for each layer, a view of ``values``.
+        tables: one matrix of embeddings, shape (n_categories, dim), for each condition column; views of ``values``.
+        weights: one matrix of shape (width after, width before) for each layer; views of ``values``.
+        biases: one vector of shape (width after,) for each layer; views of ``values``.
     """
 
     def __init__(
@@ -109,7 +107,7 @@ class ConditionalMLP:
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return V_1 to V_L, the gradients of the single output w.r.t. the hidden layers before ReLU, each (N, H)."""
+        """Return V_1 to V_L, the gradients of the critic's output w.r.t. the hidden layers before ReLU, each (N, H)."""
         above = self.weights[-1].expand(len(layers[-1]), -1)
         found = []
         for i in range(len(layers) - 1, 0, -1):
@@ -119,7 +117,7 @@ class ConditionalMLP:
         return found[::-1]
 
     def input_gradient(self, layers: list[torch.Tensor]) -> torch.Tensor:
-        """Return the gradient of the single output w.r.t. the input, shape (N, n_in), given h_0 to h_L."""
+        """Return the gradient of the critic's output w.r.t. the input, shape (N, n_in), given h_0 to h_L."""
         return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
 
     def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
@@ -144,13 +142,13 @@ class ConditionalMLP:
     def critic_backward(
         self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor, share_N1: torch.Tensor, *, weight: float
     ) -> CriticTerms:
-        """Set ``gradients`` to those of the critic's loss and return the terms of this loss; ``self`` is the critic.
+        """Write the gradients of the critic's loss to ``gradients``, and return the terms of the loss.
 
         Args:
             rows: real and fake rows of the same conditions, each of shape (N, F).
             c_NK: one-hot codes of the conditions.
-            share_N1: weight of the real row in the intermediate row at which the penalty is computed, from 0 to 1.
-            weight: weight of the penalty.
+            share_N1: share of the real row in the mixed row at which the penalty is computed, from 0 to 1.
+            weight: factor of the penalty in the loss.
         """
         n, last = len(c_NK), len(self.weights) - 1
         joined, per_row = self._inputs(rows, c_NK)
@@ -180,8 +178,8 @@ class ConditionalMLP:
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the critic's input, shape (3 N, F + E), and a factor for each row, shape (3 N, 1).
 
-        The input contains the real rows, the fake rows, and N empty rows for the caller. The factor is the derivative
-        of the loss w.r.t. the critic's output; it is 1 for the empty rows.
+        The input contains the real rows, the fake rows, and N empty rows for gradients, which `critic_backward` fills.
+        The factor of a row is the derivative of the loss w.r.t. the critic's output (1 for an empty row).
         """
         n = len(c_NK)
         if n not in self._buffers:  # allocated once for each batch size: new memory takes longer than the arithmetic
@@ -197,8 +195,8 @@ class ConditionalMLP:
 class RMSprop:
     """RMSprop of Keras before version 3, with rho 0.9 and epsilon 1e-7.
 
-    The result equals the result of ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but a step updates all parameters as
-    one vector and allocates no memory.
+    ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)`` gives the same result, but here a step updates all parameters as one
+    vector and allocates no memory.
     """
 
     def __init__(self, network: ConditionalMLP, learning_rate: float) -> None:

@@ -63,7 +63,8 @@ def correlation_ratios(
 ) -> Floats:
     """Return the correlation ratio eta of each numeric column with each categorical column, shape (p, q).
 
-    Eta squared is the sum of squares between categories divided by the total sum, over values that are not missing.
+    Eta squared is the sum of squares between categories divided by the total sum of squares. Missing values are
+    ignored.
     """
     (n_rows, p), q = values.shape, len(categories)
     if q == 0:

@@ -1,4 +1,4 @@
-"""Types of query cells, predicted from the nearest reference cells; distant cells have the type `unknown`."""
+"""Prediction of cell types: a query cell gets the type of the nearest reference cells, whose types are known."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Map
 def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random.Generator) -> float:
     """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
 
-    A random fifth of the reference cells, drawn with ``rng``, serves as query cells. For each type with at least 10
-    cells, the query cells are mapped to the other reference cells, from which the type is removed. For each removed
-    type, two shares are added: the share of its query cells that are called unknown, and the share of all other query
-    cells that are not called unknown. The threshold maximises the mean of these sums over types. For the other
+    A random fifth of the reference cells, drawn with ``rng``, serves as query cells. Each type with at least 10 cells
+    is removed in turn from the other reference cells, and the query cells are mapped to the remaining cells. For each
+    removed type, two shares are added: the share of its query cells that are called unknown, and the share of all other
+    query cells that are not called unknown. The threshold maximises the mean of these sums over types. For the other
     arguments, see `map_cells`.
 
     Raises:

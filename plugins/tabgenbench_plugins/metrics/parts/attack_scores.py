@@ -28,7 +28,7 @@ def true_positives(members: Floats, others: Floats) -> float:
     """Return the largest true-positive rate at which the false-positive rate is at most 1 %.
 
     Raises:
-        Undefined: there are fewer than 100 hold-out scores, one per row or donor.
+        Undefined: ``others`` has fewer than 100 scores.
     """
     from sklearn.metrics import roc_curve
 

@@ -21,12 +21,12 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Rows of one table that a privacy metric attacks, with donors (origins of rows) in random order.
+    """Rows of one table that a privacy metric attacks, with the donors in random order.
 
     Attributes:
         rows: positions of the rows in the table.
         units: code of the donor of each row. In a table without donors, each row has a different code.
-        conditions: code of the condition of each row, comparable between training and hold-out rows.
+        conditions: code of the condition of each row; training rows and hold-out rows have the same codes.
     """
 
     rows: Rows
@@ -46,12 +46,12 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """Training rows (members) and hold-out rows (others) that a privacy metric attacks.
+    """Rows that a privacy metric attacks: training rows (members) and hold-out rows (others).
 
     Attributes:
         members: rows of ``evaluation.train``.
         others: rows of ``evaluation.test``.
-        labels: label of the condition for each code in ``conditions``.
+        labels: label of the condition for each code in `Group.conditions`.
         notes: sentences that state how many rows are attacked.
     """
 
@@ -61,7 +61,7 @@ class Attacked:
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
-        """Return the first members and the first hold-out rows, each limited as in `Group.first`."""
+        """Return at most ``max_rows`` training rows and at most ``max_rows`` hold-out rows (see `Group.first`)."""
         if max(len(self.members.rows), len(self.others.rows)) <= max_rows:
             return self
         members, others = (group.first(max_rows) for group in (self.members, self.others))
@@ -79,9 +79,10 @@ class Attacked:
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
     """Choose equally many training rows and hold-out rows (test rows) in each condition.
 
-    In each condition, all rows of the smaller set are used, and equally many rows of the larger set. If the table has
-    donors, either all rows of a donor are used or none. Fewer rows are then used, and the numbers of training rows and
-    hold-out rows may differ. All generators on a split and all privacy metrics use the same attacked rows.
+    If a condition has more training rows than hold-out rows, a random subset of its training rows is used, and vice
+    versa. If the table has donors, either all rows of a donor are used or none. Therefore, fewer rows may be used, and
+    the numbers of training rows and hold-out rows may differ. All generators on a split and all privacy metrics use the
+    same attacked rows.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.
@@ -144,7 +145,7 @@ def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -
 
 
 def _fill(group: Group, quota: Rows) -> Group:
-    """Select donors in order, with all their rows; skip a donor that would exceed the quota of a condition."""
+    """Select donors in order; skip a donor whose rows exceed what is left of the ``quota`` (rows) of a condition."""
     conditions = group.conditions
     if len(np.unique(group.units)) == len(group.units):
         rank = pd.Series(conditions).groupby(conditions).cumcount().to_numpy()

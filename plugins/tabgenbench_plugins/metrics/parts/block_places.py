@@ -1,4 +1,4 @@
-"""Positions of test cells in figures of each block (named group of dimensions) of an embedding."""
+"""Coordinates of test cells for a figure of each block (named group of dimensions) of an embedding."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ N_NEIGHBORS, MIN_DIST, EPOCHS = 15, 0.3, 200
 
 
 def block_places(evaluation: Evaluation, columns: Sequence[str], *, n_cells: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return a table named ``places`` with position and labels of ``n_cells`` test cells in each block.
+    """Return the table ``places``: coordinates and labels of at most ``n_cells`` test cells in each block.
 
-    A block of one or two dimensions is shown directly; a block of more dimensions is shown as a UMAP. The result is
-    empty if ``n_cells`` is 0, or if a UMAP cannot be computed, for example with fewer than 10 cells. ``columns`` names
-    the batch, the type and the condition column; a missing column has an empty name.
+    The coordinates are the values of a block of two dimensions, or a UMAP of a larger block. A block of one dimension
+    gets a random second coordinate. The result is empty if ``n_cells`` is 0, or if a UMAP cannot be computed, for
+    example with fewer than 10 cells. ``columns`` contains the names of the batch, type and condition columns; the name
+    of a missing column is empty.
     """
     n = evaluation.test.n_rows
     if n_cells == 0 or n == 0:

@@ -1,4 +1,4 @@
-"""Use of each block (named group of dimensions) of an embedding by a classifier."""
+"""How much a classifier uses each block (named group of dimensions) of an embedding."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ N_TREES, N_PERMUTATIONS = 200, 10
 
 @dataclass(frozen=True)
 class BlockUse:
-    """Use of the blocks of an embedding by a random forest that predicts one column.
+    """How much a random forest, which predicts one column, uses each block of an embedding.
 
     Attributes:
         accuracy: held-out accuracy with all blocks.
-        losses: for each block, loss of held-out accuracy if the whole block is permuted; at least 0.
-        chance: for each block, its share of all dimensions, for comparison with `shares`.
+        losses: loss of held-out accuracy if a whole block is permuted, at least 0, by block.
+        chance: share of a block in all dimensions, which `shares` would have by chance, by block.
     """
 
     accuracy: float
@@ -32,7 +32,7 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """For each block, its loss of accuracy divided by the sum over blocks; 0 if no block has a loss."""
+        """Each block's loss of accuracy as a share of the summed losses; 0 if no block has a loss."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 
@@ -60,7 +60,7 @@ def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *
 
 
 def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, *, seed: int) -> float:
-    """Return the held-out accuracy with one block: the higher accuracy of a logistic regression and a random forest.
+    """Return the held-out accuracy of a logistic regression or a random forest, whichever is higher, with one block.
 
     The arguments are those of `block_use`, but ``known`` and ``asked`` are coordinates, shape (n_cells, n_dimensions).
     """

@@ -1,4 +1,4 @@
-"""Figures of the blocks (named groups of dimensions) of embeddings: importance for a classifier, positions of cells."""
+"""Figures of the blocks (named groups of dimensions) of embeddings: importance of blocks, and cells in each block."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WIDTH, _LONGEST = 8.0, 28
 
 
 def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield one `shares_figure` of all models with two or more blocks, and one `cells_figure` for each embedding."""
+    """Yield one figure of the importance of blocks, if a model has several, and one figure of cells per embedding."""
     rows = [row for row in artifacts.rows if SHARES in row.tables and row.tables[SHARES]["block"].nunique() > 1]
     if rows:
         yield MetricFigure(
@@ -85,7 +85,7 @@ def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str, Look]]) -> Figure:
-    """Return scatter plots of embedded cells: a column of plots per block of latents, a row of plots per colouring."""
+    """Return scatter plots of cells: one column per block, one row per colouring (type, condition or batch)."""
     table = row.tables[PLACES]
     blocks, roles = (
         list(dict.fromkeys(table["block"])),
@@ -108,7 +108,6 @@ def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str
 
 
 def _points(axis: Axes, table: pd.DataFrame, role: str, looks: Mapping[str, Look]) -> None:
-    """Plot the cells in random order, so that no group covers the others."""
     order = np.random.default_rng(0).permutation(len(table))
     x, y = (table[name].astype(float).to_numpy()[order] for name in ("x", "y"))
     colours = [looks[label].colour for label in table[role].to_numpy()[order]]

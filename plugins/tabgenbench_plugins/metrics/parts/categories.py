@@ -1,4 +1,4 @@
-"""Integer codes of categories, with the same meaning in all tables."""
+"""Integer codes of categories; equal codes mean equal categories in real and synthetic tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def generated_columns(table: Table) -> tuple[str, ...]:
 
 
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
-    """Return integer codes from 0 for each given column; equal texts have equal codes in all columns.
+    """Return one array of integer codes from 0 for each column; equal texts have equal codes in all columns.
 
     Missing values (NaN) get one further code, the same in all columns.
     """

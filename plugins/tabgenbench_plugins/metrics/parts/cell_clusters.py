@@ -20,19 +20,19 @@ Agreement = tuple[float, float]
 
 
 def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
-    """Return the agreement of cell types with Louvain clusters, at the resolution with the highest agreement.
+    """Return the `Agreement` of cell types and Louvain clusters, at the resolution with the highest agreement.
 
     Ten resolutions from 0.2 to 2 are compared by the normalised mutual information of types and clusters.
 
     Args:
         weights: symmetric weights of a graph of cells, shape (n_cells, n_cells).
-        types: code of the type of each cell, shape (n_cells,).
+        types: code of each cell's type, shape (n_cells,).
     """
     return max(_agreement(types, louvain(weights, resolution)) for resolution in RESOLUTIONS)
 
 
 def k_means(embedding: Floats, types: Codes) -> Agreement:
-    """Return the agreement of cell types with the clusters of k-means, as many as there are types."""
+    """Return the `Agreement` of cell types and k-means clusters, where k is the number of types."""
     from sklearn.cluster import KMeans
 
     n_types = len(np.unique(types))

@@ -15,7 +15,7 @@ Codes = NDArray[np.int64]
 
 
 def type_widths(embedding: Floats, types: Codes) -> Floats:
-    """Return the silhouette width of each cell in its type, rescaled to [0, 1], shape (n_cells,)."""
+    """Return each cell's silhouette width with types as clusters, rescaled to [0, 1], shape (n_cells,)."""
     from sklearn.metrics import silhouette_samples
 
     widths: Floats = (silhouette_samples(embedding, types) + 1) / 2
@@ -23,7 +23,7 @@ def type_widths(embedding: Floats, types: Codes) -> Floats:
 
 
 def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
-    """Return the mean silhouette width of the isolated types, which occur in the fewest batches.
+    """Return the mean silhouette width of the isolated types (types that occur in the fewest batches).
 
     Types have equal weights.
 
@@ -38,7 +38,7 @@ def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
 
 
 def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
-    """Return the mean over types of 1 - |silhouette width of batches within the type| (Luecken et al. 2022).
+    """Return 1 - mean |silhouette width of batches| within a type, averaged over types (Luecken et al. 2022).
 
     Raises:
         Undefined: no type has two batches and more cells than batches.

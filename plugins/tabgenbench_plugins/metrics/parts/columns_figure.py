@@ -25,7 +25,7 @@ _LONGEST = 28  # characters of a name
 
 
 def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a heat map of the distances, if the table ``columns`` is stored for some generator."""
+    """Yield a heat map of distances; without a stored table of the metric `columns`, yield nothing."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
@@ -37,7 +37,7 @@ def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Return a heat map of distances: dataset columns from top to bottom, generators from left to right."""
+    """Return a heat map of distances with a line for each dataset column and a column for each generator."""
     distances = _distances(rows)
     n_columns = len(distances)
     shown = distances.iloc[:_MOST_COLUMNS]
@@ -70,7 +70,6 @@ def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def _distances(rows: Sequence[ArtifactRow]) -> pd.DataFrame:
-    """Return distances by column and generator, sorted by the median over models (without models, over controls)."""
     tables = []
     for row in rows:
         table = row.tables[ARTIFACT]

@@ -24,10 +24,11 @@ class Comparison:
     """Differences of features between two groups of rows; each array has shape (n_features,).
 
     Attributes:
-        usable: mask of the features that vary over the rows of the two groups and have at least two values in each.
+        usable: mask of the features that vary over the rows of the two groups and have at least two values in each
+            group.
         difference: mean of the first group minus mean of the second, on the standardised scale; 0 if not ``usable``.
-        effect: point-biserial correlation of the feature with the indicator of the first group, or rank-biserial
-            correlation, -1 to 1; 0 if not ``usable``.
+        effect: correlation of the feature with the indicator of the first group, -1 to 1; 0 if not ``usable``. The
+            correlation is rank-biserial with option ``by_rank`` of `compared_pairs`, otherwise point-biserial.
         p: two-sided p-value of the test; 1 if not ``usable``.
     """
 
@@ -80,13 +81,13 @@ def compared_pairs(
 
     Args:
         evaluation: the rows.
-        cells_of: returns, for a frame of conditions, the positions of the rows of each pair of a stratum and a level
-            (see `contrasts`).
-        key: identifies ``cells_of`` in the cache of the results of real rows.
+        cells_of: function of a frame of conditions, which returns the row positions of each pair (stratum, level), such
+            as (liver, cancer); see `contrasts`.
+        key: name of ``cells_of`` in the cache that stores the results of real rows.
         min_rows: smallest number of real test rows of each group.
         by_rank: whether to use the Mann-Whitney test and rank-biserial correlations instead of Welch's test and
             point-biserial correlations.
-        mirrored: whether a stratum of levels a and b has both contrasts, a - b and b - a, instead of one.
+        mirrored: whether a stratum of two levels gives two contrasts with opposite signs instead of one contrast.
 
     Raises:
         Undefined: there is no row or no feature, or a value is not a finite number.
@@ -149,7 +150,6 @@ def _comparison(first: Moments, second: Moments, effect: Floats, p: Floats) -> C
 
 
 def _point_biserial(first: Moments, second: Moments) -> Floats:
-    """Return the correlation of each feature with the indicator of the first group, 0 for a constant feature."""
     whole = merged([first, second])
     squares = np.where(whole.squares > 0.0, whole.squares, 1.0) * np.maximum(whole.count, 1.0)
     r = (first.mean - second.mean) * np.sqrt(first.count * second.count / squares)
@@ -157,7 +157,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
-    """Return the mean of ``values``, one value per contrast, without NaN (no result for the real rows).
+    """Return the mean of ``values`` (one per contrast) without NaN, which marks a contrast without a result.
 
     Raises:
         Undefined: no contrast has a value.
@@ -172,8 +172,8 @@ def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
     """Return the root mean square of all synthetic values divided by the root mean square of all real values.
 
     Args:
-        real: fold changes or effect sizes of the usable features of each contrast.
-        synthetic: the corresponding values of synthetic rows.
+        real: fold changes or effect sizes of features in the real rows, one array per contrast.
+        synthetic: values of the same features and contrasts in the synthetic rows.
 
     Raises:
         Undefined: all real values are 0.
@@ -185,7 +185,7 @@ def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
 
 
 def lacking_note(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """Return a note that names contrasts whose synthetic rows are too few or all equal; empty if there are none."""
+    """Return a note on the contrasts whose synthetic rows are too few or all equal, or () without such contrasts."""
     names = [pair.contrast.name for pair in pairs if not pair.synthetic.usable.any()]
     if not names:
         return ()

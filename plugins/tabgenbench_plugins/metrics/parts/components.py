@@ -37,8 +37,8 @@ def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
     """Project real test rows and synthetic rows on the leading principal components of all these rows.
 
     Components of the real rows alone would hide independent noise of the synthetic rows, because most of this noise is
-    outside the space of the components. The components are not whitened. Their number is at most the number of
-    features, and less than the number of rows. The result is cached for all metrics.
+    outside the space of the components. The components are not whitened. The number of components is at most the
+    number of features, and less than the number of rows. The result is cached for all metrics.
 
     Raises:
         Undefined: there are no rows or features, or a value is not a finite number.

@@ -28,7 +28,7 @@ class Contrast:
 
     Attributes:
         name: label of the contrast, such as ``liver: cancer - normal``.
-        first: cells of the first group, from whose mean the mean of the second group is subtracted.
+        first: cells of the first group. The mean of the second group is subtracted from the mean of this group.
         second: cells of the second group.
     """
 
@@ -40,9 +40,9 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
-    If ``status`` is None, the status is the first of these columns that exists: the column named ``status``, the first
-    column (other than the tissue) with two values in the real test rows, the last column. If ``tissue`` is None, the
-    tissue is the column named ``tissue`` or, without such a column, the first column other than the status.
+    If ``status`` is None, the status is the column named ``status``. Without this column, the status is the first
+    column (other than the tissue) with two values in the real test rows, or else the last column. If ``tissue`` is
+    None, the tissue is the column named ``tissue`` or, without such a column, the first column other than the status.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.

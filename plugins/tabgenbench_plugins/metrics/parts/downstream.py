@@ -48,12 +48,12 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Downstream:
-    """The prediction tasks for one synthetic table; all metrics share the trained models and their scores.
+    """Prediction models for one synthetic table, with their scores; all metrics share the models and the scores.
 
     Attributes:
-        evaluation: at most ``max_rows`` test rows and at most ``max_rows`` synthetic rows.
+        evaluation: the test rows and the synthetic rows, at most ``max_rows`` of each.
         train: the real training rows, at most ``max_rows``.
-        tasks: the prediction tasks, one for each target.
+        tasks: one prediction task for each target (column to predict).
         notes: sentences on targets that cannot be predicted, and on rows that are not used.
         seed: seed of the models.
     """
@@ -66,7 +66,7 @@ class Downstream:
 
     @classmethod
     def of(cls, evaluation: Evaluation, options: DownstreamOptions, context: MetricContext, metric: str) -> Downstream:
-        """Return an object with the prediction tasks for one synthetic table.
+        """Return an object with the prediction tasks for the targets of one synthetic table.
 
         Raises:
             Unsupported: no column can be predicted.
@@ -88,13 +88,13 @@ class Downstream:
         return cls(evaluation, train, tuple(tasks), (*declined, *train_notes, *notes), context.seed)
 
     def rows(self, task: Task, origin: Origin) -> Rows:
-        """Return the training rows of a task: real rows, synthetic rows, or both, as ``origin`` states."""
+        """Return the rows for training a model of a task; ``origin`` selects real rows, synthetic rows or both."""
         if origin == "both":
             return self.rows(task, "train").together_with(self.rows(task, "synthetic"))
         return task.rows(self.train if origin == "train" else self.evaluation.synthetic)
 
     def model(self, task: Task, origin: Origin, name: ModelName) -> Predictor:
-        """Return a model trained on real rows, synthetic rows, or both.
+        """Return a model trained on the rows that `rows` returns.
 
         Raises:
             Undefined: the target is missing in all training rows of the model.
@@ -109,7 +109,7 @@ class Downstream:
         return self._once("model", task, origin, name, train)
 
     def outcome(self, task: Task, origin: Origin, name: ModelName) -> Outcome:
-        """Return the scores of a model for the real test rows."""
+        """Return the scores of a model's predictions for the real test rows."""
         return self._once("outcome", task, origin, name, lambda: self._outcome(task, self.model(task, origin, name)))
 
     def _once(self, what: str, task: Task, origin: Origin, name: ModelName, compute: Callable[[], T]) -> T:
@@ -129,7 +129,7 @@ def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[
     """Return the mean of each score over targets and models, and a reason for each score without a value.
 
     Args:
-        specs: the scores. A name with ``r2`` marks a score of numeric targets; other scores are for categories.
+        specs: the scores. Scores with ``r2`` in the name are for numeric targets, all others for categorical targets.
         models: one row for each target and model, with a column for each score; NaN if the score does not apply.
     """
     scores = {spec.name: float(models[spec.name].mean()) for spec in specs if spec.name in models}

@@ -45,7 +45,7 @@ class Embedded:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Columns of each block in the matrix `whole`, by name of the block."""
+        """Positions of the columns of each block in the array `whole`, by name of the block."""
         ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
         return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
 
@@ -81,8 +81,8 @@ def codes_of(labels: Labels) -> NDArray[np.int64]:
 def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
     """Return principal components of the log-normalised test cells, shape (n_cells, n_components).
 
-    As in scIB, genes are not standardised. If there are fewer rows or genes than ``n_components``, the result has fewer
-    columns. The result is cached for all models, because it depends only on real rows.
+    Genes are not standardised, as in the benchmark scIB. If there are fewer rows or genes than ``n_components``, the
+    result has fewer columns. The result is cached for all models, because it depends only on real rows.
     """
 
     def compute() -> Floats:

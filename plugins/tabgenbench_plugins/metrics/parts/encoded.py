@@ -1,4 +1,4 @@
-"""Encodes rows as vectors whose Euclidean distances give similar weights to numeric and categorical columns.
+"""Encoding of rows as vectors whose Euclidean distances give similar weights to numeric and categorical columns.
 
 A numeric feature is encoded as one coordinate, in standard deviations of the training rows. A categorical column is
 encoded as several indicators, which are 0 or 1. The weights are similar because the squared distance of two different
@@ -39,7 +39,7 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
     a copy.
 
     Raises:
-        Undefined: there is no row or no column, a value is not a finite number, or the split has no rows of this side.
+        Undefined: there is no row or no column, a value is not finite, or the split has no rows of the kind ``side``.
     """
     scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
     return evaluation.shared.once(
@@ -67,7 +67,7 @@ def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.f
 
     Args:
         table: rows on the evaluation scale.
-        categories: the known categories of each categorical column. All other categories share one more indicator.
+        categories: categories of each categorical column that have their own indicator. Other categories share one.
     """
     if not categories:
         return table.dense()

@@ -1,4 +1,4 @@
-"""Correlation of an embedding's latents with the true factors of a simulation, after one-to-one matching."""
+"""Correlation between the latents of an embedding and the true factors of a simulation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False
 
 
 def within_groups(values: Floats, groups: NDArray[np.int64]) -> Floats:
-    """Subtract from each value the mean of its group, to compute correlations within groups.
+    """Return each value minus the mean of its group.
 
     Args:
         values: shape (n_cells, n_dimensions).

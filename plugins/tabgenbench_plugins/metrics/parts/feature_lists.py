@@ -1,7 +1,7 @@
-"""Comparison of real and synthetic effects of features, such as fold changes, and of lists of top features.
+"""Comparison of effects of features, such as fold changes, and of lists of top features, in real and synthetic rows.
 
-Here, a list of features is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all
-others.
+A list of features is an array of shape (n_features,) that contains the sign of the effect, 1 or -1, for the features in
+the list, and 0 for all other features.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def correlation(real: Floats, synthetic: Floats) -> float:
 def sign_agreement(real: Floats, synthetic: Floats) -> float:
     """Return the share of features whose real and synthetic values have the same sign.
 
-    Features with a real value of 0 are excluded; the result is NaN if all are excluded. A feature with a synthetic
-    value of 0 counts one half.
+    Features with a real value of 0 are excluded; the result is NaN if all features are excluded. If only the synthetic
+    value is 0, the feature counts as half a match.
     """
     counted = real != 0.0
     if not counted.any():
@@ -65,10 +65,10 @@ def list_length(n_features: int, longest: int) -> int:
 
 
 def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
-    """Return the list of the first n features in a given order, without features whose difference is 0.
+    """Return the signs of the effects of the first n features in a given order; features without effect are skipped.
 
     Args:
-        difference: shape (n_features,).
+        difference: effect of each feature, shape (n_features,).
         order: sort keys, each of shape (n_features,), the most important key first. Features with smaller keys come
             first. Keys are rounded to 9 digits, so that rounding errors do not change the order. Features with equal
             keys keep their order.
@@ -88,7 +88,7 @@ def _rounded(key: Floats) -> Floats:
 
 
 def shared_part(real: Signs, synthetic: Signs) -> float:
-    """Return which share of the real list is in the synthetic list with equal sign; NaN for an empty real list."""
+    """Return the share of the real list that has the same signs in the synthetic list; NaN for an empty real list."""
     n = int(np.count_nonzero(real))
     return _n_shared(real, synthetic) / n if n else math.nan
 

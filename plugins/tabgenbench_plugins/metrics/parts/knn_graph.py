@@ -35,7 +35,7 @@ class KnnGraph:
 
         Args:
             embedding: shape (n_cells, n_dimensions).
-            k: number of neighbours including the cell itself, limited by the number of cells.
+            k: number of neighbours including the cell itself; reduced to n_cells if larger.
         """
         n = len(embedding)
         found = nearest(embedding, embedding, min(k, n) - 1, exclude_self=True)
@@ -58,9 +58,9 @@ class KnnGraph:
     def connectivities(self) -> sparse.csr_matrix:
         """Return the symmetric weights of UMAP's graph (McInnes et al. 2018, section 3), shape (n_cells, n_cells).
 
-        The weight of an edge of length d is exp(-(d - rho) / sigma), at most 1. Rho is the smallest positive distance
-        of the cell to a neighbour, and sigma is chosen so that the weights of a cell sum to log2(k). The two directions
-        of an edge have weights a and b; the symmetric weight is a + b - ab.
+        The edge from a cell to a neighbour at distance d has the weight exp(-(d - rho) / sigma), at most 1. Rho is the
+        smallest positive distance from the cell to a neighbour. Sigma is chosen so that the weights of all edges from
+        the cell sum to log2(k). The two directions of an edge have weights a and b; the symmetric weight is a + b - ab.
         """
         distances = self.distances[:, 1:]
         positive = np.where(distances > 0, distances, np.inf).min(axis=1)
@@ -71,7 +71,7 @@ class KnnGraph:
 
 
 def _bandwidths(distances: Floats, beyond: Floats) -> Floats:
-    """Find the bandwidth sigma of each cell in UMAP's weights, by bisection."""
+    """Return sigma of each cell (see `KnnGraph.connectivities`), found by bisection."""
     target = np.log2(distances.shape[1])
     low, high = np.zeros(len(beyond)), np.full(len(beyond), np.inf)
     sigma = np.ones(len(beyond))

@@ -27,10 +27,9 @@ Codes = NDArray[np.int64]
 def lisi(graph: KnnGraph, codes: Codes) -> Floats:
     """Return the local inverse Simpson index (LISI) of each cell, shape (n_cells,) (Korsunsky et al. 2019).
 
-    Each neighbour has a weight proportional to exp(-b d), where d is its distance; the weights sum to 1. The factor b
-    is chosen so that the entropy of the weights is the logarithm of a third of the number of neighbours. Let q be the
-    sum of the weights of the neighbours with one label. The index is 1 / (sum over labels of q^2), from 1 to the number
-    of labels.
+    Each neighbour at distance d has a weight proportional to exp(-b d); the weights sum to 1. The factor b is chosen so
+    that the entropy of the weights is the logarithm of a third of the number of neighbours. Let q be the sum of the
+    weights of the neighbours with one label. The index is 1 / (sum over labels of q^2), from 1 to the number of labels.
 
     Args:
         graph: neighbours of each cell; the cell itself is not counted as its own neighbour.
@@ -64,10 +63,10 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
 
 
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
-    """Return the mean over labels of the share of the label's cells that are in its largest component.
+    """Return the share of a label's cells in the label's largest connected component, averaged over labels.
 
-    The score is defined in Luecken et al. 2022. As in scib-metrics, the components of a label are the strongly
-    connected components of the directed graph of nearest neighbours among its cells.
+    The score is defined in Luecken et al. 2022. As in scib-metrics, the graph of a label contains the label's cells and
+    the directed edges from these cells to nearest neighbours with the same label. Components are strongly connected.
     """
     edges = graph.adjacency(np.ones((len(codes), graph.indices.shape[1] - 1)))
     shares = []
@@ -79,13 +78,14 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 
 
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
-    """Return kBET's acceptance rate, averaged over labels (Büttner et al. 2019, Luecken et al. 2022).
+    """Return the share of cells that kBET's test of batches accepts, averaged over labels (Büttner et al. 2019).
 
-    Each label is scored separately. If UMAP's graph of the label's cells has several components, components with fewer
-    than three times as many cells as neighbours are removed. If fewer than 75 % of the cells remain, the rate is 0. The
-    neighbours of a cell are found by distances in a diffusion map of the graph. A cell is accepted if a chi-squared
-    test at level .05 finds no difference between the batches of its neighbours and the batches of all remaining cells.
-    A label with one batch or fewer than 10 cells is excluded from the mean.
+    Each label is scored separately, as in Luecken et al. 2022. Let k be the number of neighbours that the test uses. If
+    UMAP's graph of the label's cells has several components, components with fewer than 3 k cells are removed. If fewer
+    than 75 % of the cells remain, the share is 0. The nearest neighbours of a cell are found by distances in a
+    diffusion map of the graph. A cell is accepted if a chi-squared test at level .05 finds no difference between the
+    batches of its neighbours and the batches of all remaining cells. A label with one batch or fewer than 10 cells is
+    excluded from the mean.
 
     Raises:
         Undefined: no label has at least two batches and 10 cells.

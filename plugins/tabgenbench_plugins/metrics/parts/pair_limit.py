@@ -11,7 +11,7 @@ __all__ = ["PairLimit", "attacked_within", "rows_within"]
 
 
 class PairLimit(Options):
-    """Option that limits the number of distances, for metrics that search the nearest rows of many rows."""
+    """Option of metrics that search nearest rows: a limit on the number of distances to compute."""
 
     max_pairs: int = Field(
         5_000_000_000,
@@ -21,7 +21,7 @@ class PairLimit(Options):
 
 
 def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
-    """Return the largest number of rows, up to ``max_rows``, that needs at most ``max_pairs`` distances.
+    """Return the largest number of rows, at most ``max_rows``, for which at most ``max_pairs`` distances are computed.
 
     >>> rows_within(10_000, 100_000, 5_000_000_000), rows_within(10_000, 1_000_000, 5_000_000_000)
     (10000, 5000)
@@ -33,7 +33,7 @@ def attacked_within(attacked: Attacked, max_rows: int, distances_per_row: int, m
     """Return the rows for a privacy attack, with a note if ``max_pairs`` allows fewer rows than ``max_rows``.
 
     ``max_rows`` limits the number of training rows and the number of hold-out rows. ``distances_per_row`` is the number
-    of distances that a training row and a hold-out row need together.
+    of distances for one training row plus the number for one hold-out row.
     """
     n = rows_within(max_rows, distances_per_row, max_pairs)
     part = attacked.first(n)

@@ -43,5 +43,5 @@ def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> 
 
 
 def name_panel(axis: Axes, row: ArtifactRow, facts: Iterable[str]) -> None:
-    """Write the name of a generator, and further lines of text below the name, above its panel."""
+    """Write a title above the panel of a generator: its name, and lines of text below the name."""
     axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), *facts]))

@@ -26,11 +26,11 @@ def part_errors(
 ) -> tuple[str, ...]:
     """Return a note with a rough standard error of each score, or an empty tuple if all rows are used.
 
-    The drawn rows are divided at random into five disjoint parts, and the scores are computed on each part. The
-    standard error is the standard deviation over parts, divided by the square root of the number of parts. The error
-    has only 4 degrees of freedom. The computation assumes that the variance of a score is inversely proportional to the
-    number of rows, which is exact only for means of rows. The computation also assumes a large population, so the error
-    is too large if most rows are drawn. Only test rows or synthetic rows of which a subset is drawn are divided.
+    The random subset is divided at random into five disjoint parts, and the scores are computed on each part. A table
+    whose rows are all used is not divided. The standard error is the standard deviation over parts, divided by the
+    square root of the number of parts. The standard error has only 4 degrees of freedom. The computation assumes that
+    the variance of a score is inversely proportional to the number of rows, as for a mean over rows. The computation
+    also assumes a large population, so the standard error is too large if the subset contains most rows.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
@@ -57,9 +57,10 @@ def _error_text(values: Sequence[float]) -> str:
 
 
 def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
-    """Return a minimum number of test rows for one part, given the minimum ``limit`` for all drawn rows.
+    """Return the minimum number of test rows in a part of `part_errors`.
 
-    The result is a fifth of ``limit`` (at least 2) if the test rows are divided, otherwise ``limit``.
+    ``limit`` is the minimum for all used test rows. If only a subset of the test rows is used, a part contains a
+    fifth of the subset, and the result is a fifth of ``limit``, but at least 2. Otherwise the result is ``limit``.
     """
     return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 

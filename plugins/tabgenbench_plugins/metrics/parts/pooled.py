@@ -1,4 +1,4 @@
-"""Correlations over all rows of all conditions, and the features with which correlations are computed."""
+"""Correlations of features over the rows of all conditions together."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> No
 
 
 def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
-    """Return notes for a metric that uses only numeric features: on categorical features and on missing values.
+    """Return notes on ignored categorical features and on missing values, for a metric of numeric features.
 
     ``at_gaps`` is a text that states how the metric treats missing values.
     """
@@ -96,8 +96,8 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
     """Return the columns of real and of synthetic rows, without the features that are constant in the real test rows.
 
-    Columns are centred and have Euclidean norm 1. If a table has missing values, the result contains `PresentColumns`
-    instead, which are not scaled.
+    Columns are centred and have Euclidean norm 1. If a table has missing values, the result contains `PresentColumns`,
+    which are neither centred nor scaled.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.
@@ -116,15 +116,15 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
     """Return the correlations of all pairs i < j of features over all real or all synthetic rows.
 
-    The result is cached for all metrics. Each pair takes 8 bytes, so tables may have at most `MAX_TRIANGLE_FEATURES`
-    features. ``columns`` is the result of `pooled_units` for ``side``.
+    The result is cached for all metrics. Tables may have at most `MAX_TRIANGLE_FEATURES` features, because each pair
+    takes 8 bytes of memory. ``columns`` is the result of `pooled_units` for ``side``.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
     return evaluation.shared.once(("correlation-triangle", side), lambda: triangle_of(columns), scope=scope)
 
 
 def feature_notes(evaluation: Evaluation) -> tuple[str, ...]:
-    """Return notes that count excluded features and features that are constant only in the synthetic rows."""
+    """Return notes with the numbers of excluded features and of features that are constant only in synthetic rows."""
     usable = usable_features(evaluation)
     present = present_cells(evaluation, "synthetic")
     varies = varying(finite_values(evaluation, "synthetic"), present)

@@ -1,4 +1,4 @@
-"""Prediction tasks: which column is predicted, from which other columns, and on which rows."""
+"""Prediction tasks; a task is the prediction of one column (the target) from other columns (the predictors)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Task:
 
     Attributes:
         numeric: positions of the numeric predictors in ``features``.
-        categories: categories of each categorical predictor that occur in training or test rows.
+        categories: for each categorical predictor, the categories in the training and test rows.
         features: names of all numeric features.
     """
 
@@ -55,12 +55,12 @@ class Task:
 
     @property
     def predictors(self) -> tuple[str, ...]:
-        """Names of the predictors, numeric ones first."""
+        """Names of the numeric predictors, followed by the names of the categorical predictors."""
         return (*(self.features[j] for j in self.numeric), *self.categories)
 
     @cached_property
     def predictor_of_column(self) -> NDArray[np.int64]:
-        """Position in `predictors` of the predictor to which each column of `Rows.x` belongs."""
+        """For each column of `Rows.x`, the position of its predictor in `predictors`; a category has its own column."""
         widths = [1] * len(self.numeric) + [len(known) + 1 for known in self.categories.values()]
         return np.repeat(np.arange(len(widths)), widths)
 
@@ -83,9 +83,9 @@ def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> t
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
     If ``targets`` is empty, the conditions and the target columns of the schema are predicted. A condition is predicted
-    from all generated columns. Other conditions are not predictors: they come from real rows, so their relation to the
-    predicted condition says nothing about the generator. A generated column is predicted from all other columns,
-    including the conditions.
+    from all features, but not from other conditions. Other conditions come from real rows, so their relation to the
+    predicted condition says nothing about the generator. A feature is predicted from all other features and all
+    conditions.
 
     Raises:
         Unsupported: there is no target, or no target can be predicted.
@@ -111,7 +111,6 @@ def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> t
 
 
 def _task(evaluation: Evaluation, target: str) -> Task | str:
-    """Return the prediction task of a target, or the reason why the column cannot be a target."""
     table = evaluation.test
     schema, is_condition = table.schema, target in table.schema.conditions
     if target not in (*table.features, *generated_columns(table), *schema.conditions):

@@ -57,7 +57,7 @@ class Predictor:
         return found
 
     def importances(self, n_columns: int) -> Floats:
-        """Return the impurity importances of columns in a random forest, shape (n_columns,); 0 for a constant model."""
+        """Return impurity importances of columns in a random forest, shape (n_columns,); 0 for a constant target."""
         return np.zeros(n_columns) if self.model is None else np.asarray(self.model.feature_importances_)
 
 
@@ -69,7 +69,7 @@ def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p:
     score is the mean over rows of the summed squared errors of the probabilities, 0 to 2.
 
     Args:
-        truth: classes of the test rows, text, shape (n_rows,).
+        truth: classes of the test rows as text, shape (n_rows,).
         classes: names of the columns of ``p``: all classes of the real and synthetic rows.
         p: predicted probabilities, shape (n_rows, n_classes).
     """

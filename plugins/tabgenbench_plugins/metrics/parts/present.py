@@ -1,8 +1,9 @@
 """Correlations of numeric features with missing values.
 
 The correlation of two features uses the rows in which both features have a value. Let X be the centred values, with 0
-for a missing value, and M the mask of values that are not missing. For all pairs of features, the matrix products M'M,
-X'M, (X^2)'M and X'X contain the number of these rows, and the sums of x, x^2 and xy over them.
+for a missing value, and M the mask of values that are not missing. With ' for the transpose, the matrix products M'M,
+X'M, (X^2)'M and X'X contain, for each pair of features, the number of these rows and sums of x, x^2 and xy over these
+rows.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def n_columns(columns: Columns) -> int:
 
 
 def select(columns: Columns, chosen: NDArray[np.integer] | Bools) -> Columns:
-    """Select columns by positions or by a mask."""
+    """Return the columns at the given positions, or of a mask."""
     if isinstance(columns, PresentColumns):
         floor = np.broadcast_to(np.asarray(columns.floor, dtype=np.float64), columns.values.shape[1])[chosen]
         return PresentColumns(columns.values[:, chosen], columns.present[:, chosen], floor)
@@ -176,8 +177,8 @@ def _first_values(values: NDArray[np.floating], present: Bools | None) -> Floats
 def present_correlations(values: NDArray[np.floating], present: Bools | None, *, floor: Floats | float = 0.0) -> Floats:
     """Return the Pearson correlations of all pairs of columns, shape (p, p), with zeros on the diagonal.
 
-    The correlation uses the rows in which both columns have a value. It is 0 if one column is constant over these rows,
-    or if there are fewer than 3 such rows.
+    The correlation uses the rows in which both columns have a value. The correlation is 0 if one column is constant
+    over these rows, or if there are fewer than 3 such rows.
 
     Args:
         values: shape (n, p).
@@ -221,7 +222,7 @@ def _tile(
 def centred_block(
     values: NDArray[np.floating], present: Bools | None, rows: slice, columns: slice, centre: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the centred values of some rows and columns, with 0 for missing values, and a mask (0: missing)."""
+    """Return centred values of the given rows and columns (0 if missing), and a mask that is 0 for missing values."""
     x = values[rows, columns] - centre[columns]
     if present is None:
         return x, np.ones_like(x)

@@ -43,7 +43,7 @@ def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int)
     the test cells. At most ``max_rows`` random cells are used for training, and at most as many for testing.
 
     Raises:
-        Undefined: there are fewer than 20 test cells, or the test cells or the half for training have only one label.
+        Undefined: there are fewer than 20 test cells, or all test cells or all cells for training have the same label.
         Unsupported: there is no embedding with finite coordinates.
     """
     test, truth = embedded(evaluation.embedding), labels_of(evaluation.test, column)

@@ -34,7 +34,7 @@ _LONGEST, _CELL, _TOP = 34, 0.52, 1.5  # characters of a name; inches of a line 
 
 
 def scib_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the table of all embeddings of a dataset."""
+    """Yield one figure that shows the scores of all embeddings of a dataset, if there are scores."""
     rows = [row for row in artifacts.rows if TABLE in row.tables]
     if rows:
         yield MetricFigure(
@@ -46,7 +46,7 @@ def scib_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def table_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Return the table as a figure, with one line per embedding and gaps between the groups of scores."""
+    """Return a figure of the scores, with one line per embedding and gaps between the groups of scores."""
     values = [_values(row) for row in rows]
     order = sorted(range(len(rows)), key=lambda i: -values[i].get((AGGREGATE, "total"), -1.0))
     columns = [key for group in GROUPS for key in dict.fromkeys(k for one in values for k in one) if key[0] == group]

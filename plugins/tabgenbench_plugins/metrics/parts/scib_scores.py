@@ -1,4 +1,4 @@
-"""The ten scores of scIB, a benchmark of data integration, and three scores that the package scib-metrics changed."""
+"""The ten scores of scIB, a benchmark of data integration, and the scib-metrics variants of three of these scores."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def score_embedding(
     """Return the scores of an embedding, and the reason for each undefined score, by name.
 
     ``batch`` is the mean of the scores in `BATCH`, ``bio`` is the mean of the scores in `BIO`, and ``total`` is .6
-    ``bio`` + .4 ``batch``. In ``total-package``, the definitions of scib-metrics replace three original definitions.
+    ``bio`` + .4 ``batch``. ``total-package`` is the total with the scib-metrics variants of three scores.
 
     Args:
         embedding: shape (n_cells, n_dimensions).
         before: principal components of the cells before integration, shape (n_cells, n_components).
         types: type of each cell, as a number from 0; at least two types.
         batches: batch of each cell, as a number from 0; at least two batches.
-        graph: the `GRAPH` nearest neighbours of each cell in the embedding.
+        graph: the nearest neighbours of each cell in the embedding; their number is `GRAPH`, with the cell itself.
     """
     widths = cell_widths.type_widths(embedding, types)
     louvain = cache(lambda: cell_clusters.best_resolution(graph.first(15).connectivities(), types))
@@ -83,7 +83,6 @@ def _mean(scores: dict[str, float], names: tuple[str, ...] | list[str]) -> float
 
 
 def _pcr_comparison(before: Floats, embedding: Floats, batches: Codes) -> float:
-    """Return the share of the variance between batches that the embedding removes; 0 if the variance increases."""
     start = cell_widths.variance_between(before, batches)
     if start == 0:
         raise Undefined("the batches do not differ before integration")

@@ -1,4 +1,4 @@
-"""Separability of tissues and statuses, and mixing of real and synthetic rows, from coordinates of the rows.
+"""Scores of the separation of tissues and statuses and of the mixing of real and synthetic rows.
 
 Tissue and status are the values of two condition columns. Bong & Oh (JBE 28(3), 2023) judge by eye whether a UMAP
 figure meets three criteria:
@@ -7,8 +7,9 @@ figure meets three criteria:
 2. Cancer and normal samples cluster within a tissue.
 3. Real and synthetic rows do not separate.
 
-The scores of this module measure these criteria. For criteria 1 and 2, classifiers are trained on real test rows and
-applied to synthetic rows. For criterion 3, nearest neighbours of real and synthetic rows are counted.
+The scores of this module measure these criteria from coordinates of the rows. For criteria 1 and 2, classifiers are
+trained on real test rows and applied to synthetic rows. For criterion 3, nearest neighbours of real and synthetic rows
+are counted.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Roles:
 def score_separability(
     cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
 ) -> Result:
-    """Return the six scores that `separability_specs` describes, computed from coordinates of rows.
+    """Return scores ``tissue``, ``status``, ``mixing``, ``overall`` and two silhouettes from coordinates of rows.
 
     ``evaluation`` contains the conditions of the rows. The names of the scores start with ``prefix``. Noise from
     ``rng`` breaks ties between equal rows.
@@ -100,12 +101,12 @@ def separability_errors(
     defined: Collection[str],
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with rough standard errors of scores; the tuple is empty if ``drawn`` contains all rows.
+    """Return a note with rough standard errors of the scores of a random subset of rows; empty without a subset.
 
-    The rows of ``drawn``, whose coordinates are in ``cloud``, are divided into five parts (see `part_errors`). If the
-    test rows are divided, the minimum numbers of rows in ``options`` are divided by five. Silhouettes and the status
-    score get no standard error, because these scores change too much if only a fifth of the rows is used. ``defined``
-    contains the names of the scores that have a value.
+    ``drawn`` is the subset of ``full``, and ``cloud`` contains the coordinates of the subset. The subset is divided
+    into five parts (see `part_errors`). If the test rows are divided, the minimum numbers of test rows in ``options``
+    are divided by five too. The silhouettes and the status score get no standard error, because these scores are
+    unreliable with a fifth of the rows. ``defined`` contains the names of the scores that have a value.
     """
     names = ("min_tissue_rows", "min_status_rows")
     limits = {name: smaller_limit(getattr(options, name), full, drawn) for name in names}
@@ -143,8 +144,8 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
     """Return the columns used as tissue and status.
 
-    If an option names no column, the column named ``tissue`` or ``status`` is used. If there is no such column, the
-    first column without a role is used.
+    If the option ``tissue`` names no column, the column with the name ``tissue`` is used, or else the first column that
+    is not the status. The status is chosen in the same way.
     """
     tissue, status = options.tissue, options.status
     if tissue is None:
@@ -173,7 +174,7 @@ def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
     """Return, for each row of ``asked``, the most frequent code of its nearest rows in ``known``.
 
-    If several codes are most frequent, the nearer rows decide.
+    If several codes are equally frequent, the code of the nearer rows is returned.
 
     Args:
         known: coordinates of rows with a code, shape (n_known, d).
@@ -251,10 +252,11 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
     """Return how well real and synthetic rows mix, from 0 to 1.
 
-    A row is of real or synthetic origin. For each row, the share of nearest neighbours of the other origin is divided
-    by the share expected by chance. The quotient is averaged over real rows and over synthetic rows. The result is the
-    smaller mean, at most 1. Noise with a standard deviation of 1e-6 times that of the coordinates breaks ties between
-    equal rows, so that the result does not depend on the order of rows.
+    For each real row, the share of synthetic rows among the nearest neighbours is divided by the share that is expected
+    by chance. For each synthetic row, the share of real rows among the nearest neighbours is used in the same way. The
+    quotients are averaged over real rows and over synthetic rows. The result is the smaller mean, at most 1. Noise with
+    a standard deviation of 1e-6 times that of the coordinates breaks ties between equal rows, so that the result does
+    not depend on the order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.

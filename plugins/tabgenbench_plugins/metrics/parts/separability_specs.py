@@ -33,12 +33,12 @@ class SeparabilityOptions(RowLimit):
 
 
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
-    """Return the specifications of the six scores of a separability metric.
+    """Return the specifications of the scores of a separability metric.
 
     Args:
         prefix: start of the scores' names.
         where: words that describe the coordinates of the rows, such as principal components.
-        ranked: whether boards rank generators by the scores; the two silhouettes never rank generators.
+        ranked: whether boards rank generators by the scores. The two silhouette coefficients never rank generators.
         blind_to: errors of synthetic rows that none of the scores detects.
     """
 

@@ -24,12 +24,12 @@ class RowLimit(Options):
 
 
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
-    """Return an evaluation with at most ``max_rows`` test rows and synthetic rows, and a note if rows are omitted.
+    """Return an evaluation on at most ``max_rows`` test and ``max_rows`` synthetic rows, and a note on omitted rows.
 
-    The metric's seed determines the drawn rows, so all generators on a split are compared with the same test rows. If
-    there are as many synthetic rows as test rows, the same positions are drawn in the two tables, because a synthetic
-    row has the conditions of the test row at the same position. Results that depend only on real rows are computed once
-    for all synthetic tables.
+    The test rows and the synthetic rows are drawn at random. The metric's seed determines the drawn rows, so all
+    generators on a split are compared with the same test rows. If there are as many synthetic rows as test rows, the
+    same positions are drawn in the two tables, because a synthetic row has the conditions of the test row at the same
+    position. Results that depend only on real rows are computed once for all synthetic tables.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:

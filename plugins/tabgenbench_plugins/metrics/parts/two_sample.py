@@ -27,7 +27,7 @@ class Moments:
 
     Attributes:
         count: number of values.
-        mean: mean of the values, 0 if there is none.
+        mean: mean of the values, 0 without values.
         squares: sum of the squared deviations from the mean, exactly 0 for a constant feature.
     """
 

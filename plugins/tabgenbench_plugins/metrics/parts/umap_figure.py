@@ -92,7 +92,7 @@ class RowsPicture:
         label: label of the generator in figures.
         split: number of the split.
         draw: number of the synthetic table.
-        columns: names of up to two condition columns, used as the tissue and the status.
+        columns: names of the condition columns that are used as tissue and status, at most two.
         labels: for each name in ``columns``, the values of all rows.
         scores: scores on this split by name.
     """
@@ -159,7 +159,7 @@ def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
 def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
     """Draw the UMAP panels of one generator.
 
-    ``looks`` has two mappings: from each tissue, and from each status, to its colour and marker.
+    ``looks`` contains the colour and marker of each tissue, and the colour and marker of each status.
     """
     panels = _panels(picture, looks)
     width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
@@ -211,7 +211,7 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 
 
 class _Page:
-    """A figure whose positions, in inches from the top left, are computed in advance, so that texts never overlap."""
+    """A figure in which texts never overlap; positions are in inches from the top left corner."""
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
         self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
@@ -256,7 +256,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return one panel per title, for the legends, with the colours and markers of all panels of this title."""
+    """Merge panels of different generators with the same title, so that a legend has all colours and markers."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):
@@ -266,7 +266,7 @@ def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
 
 
 def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> None:
-    """Draw all rows in random order, so that no colour covers the others."""
+    """Draw all rows in random order, so that no colour hides the other colours."""
     order = list(range(len(picture.x)))
     random.Random(0).shuffle(order)  # the same order in all panels
     for marker in dict.fromkeys(look.marker for look in panel.looks.values()):
@@ -291,9 +291,8 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
 def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
     """Write the name of each tissue where its points are densest, or at a free position nearby.
 
-    Names of large tissues are placed first. The name of a tissue with a small area is above its points. A line connects
-    a distant name with its points. Without a free position, only the legend names the tissue. ``width`` and ``height``
-    of the axes are in points.
+    Names of tissues with many rows are placed first. If a name has no free position, only the legend shows the name.
+    ``width`` and ``height`` of the axes are in points (1/72 inch).
     """
     labels = np.array(picture.labels[0])
     extent = np.array([width, height])
@@ -352,7 +351,6 @@ def _free_place(
 
 
 def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the point with the smallest median distance to the other points, and this distance."""
     distances = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
     reach = np.sort(distances, axis=1)[:, len(points) // 2]
     x, y = points[int(reach.argmin())]
@@ -360,10 +358,10 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return two lines of legends: first the legends of all panels except the first, then the legend of the first.
+    """Return two lines of legends: one line for all panels except the first, and one line for the first panel.
 
-    In the first line, each legend is below its panel. If ``middles`` is empty or a legend does not fit, the line is one
-    legend of full width.
+    ``middles`` are the horizontal centres of the panels. In the upper line, each legend is below its panel. If
+    ``middles`` is empty or a legend does not fit, the upper line is one legend of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

@@ -53,7 +53,7 @@ def umap_layout(
 
 @cache
 def _umap() -> Any:
-    """Import umap and cache its compiled functions on disk: loading takes one second, compiling takes ten."""
+    """Import umap, and cache its compiled functions on disk, because compilation takes ten seconds."""
     import umap
 
     dispatcher = import_module("numba.core.dispatcher").Dispatcher

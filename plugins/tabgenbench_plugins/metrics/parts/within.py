@@ -29,12 +29,12 @@ CONSTANT_SHARE = 1e-5  # a smaller share of a feature's spread within conditions
 class Residuals:
     """Residuals: each row minus the mean row of its condition.
 
-    A row that is the only one of its condition is excluded.
+    A condition with a single row is excluded.
 
     Attributes:
         values: residuals of the included rows, shape (n_included, n_features).
         total_spread: population standard deviation of each feature over included rows, before subtraction of the means.
-        n_conditions: number of included conditions.
+        n_conditions: number of conditions with two or more rows.
         n_left_out: number of excluded rows.
     """
 
@@ -45,7 +45,7 @@ class Residuals:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Number of included rows minus number of included conditions."""
+        """Number of included rows minus ``n_conditions``."""
         return len(self.values) - self.n_conditions
 
 
@@ -53,14 +53,14 @@ class Residuals:
 class PresentResiduals:
     """Residuals of a table with missing values: each value minus the mean of its feature in its condition.
 
-    A row that is the only one of its condition is excluded.
+    A condition with a single row is excluded.
 
     Attributes:
         values: residuals of the included rows, 0 where ``present`` is false, shape (n_included, n_features).
         present: mask of the entries with a residual. An entry has a residual if its value is not missing, and another
             row of the condition also has a value of the feature.
         total_spread: population standard deviation of each feature over included rows, before subtraction of the means.
-        degrees_of_freedom: number of residuals minus number of subtracted means of each feature, shape (n_features,).
+        degrees_of_freedom: for each feature, the number of residuals minus the number of conditions with residuals.
         n_left_out: number of excluded rows.
     """
 
@@ -72,14 +72,14 @@ class PresentResiduals:
 
 
 def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
-    """Return the positions of the rows of each condition, in sorted order of the labels."""
+    """Return the positions of the rows of each condition, by the condition's label; labels are sorted."""
     labels = condition_labels(conditions).to_numpy().astype(str)
     names, codes = np.unique(labels, return_inverse=True)
     return {str(name): np.flatnonzero(codes == code) for code, name in enumerate(names)}
 
 
 def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residuals:
-    """Return the rows minus the means of their conditions, without rows that are the only one of their condition.
+    """Return the rows minus the means of their conditions, without conditions that have a single row.
 
     Args:
         values: shape (n_rows, n_features).

@@ -58,11 +58,11 @@ class TabularOptions(Options):
 class TabularGenerator(Generator):
     """Base class of `ctgan` and `tvae`, which model continuous and discrete columns.
 
-    A continuous value is encoded by a component (mode) of a Gaussian mixture, and by its position in this mode. The
-    first discrete column combines all condition columns. The model may generate rows with conditions that were not
-    requested, so `match_rows` assigns generated rows to requests. A requested condition without training rows is
-    replaced by the most similar training condition. The modes of a feature are fitted without missing values; a missing
-    value is encoded like the median.
+    A continuous value is encoded by a component (mode) of a Gaussian mixture, and by the scaled distance from the mean
+    of this mode. All condition columns together form the first discrete column. The model cannot guarantee the
+    condition of a row, so `match_rows` selects generated rows with the requested conditions. A requested condition
+    without training rows is replaced by the most similar training condition. The modes of a feature are fitted without
+    missing values; a missing value is encoded like the median.
     """
 
     scale = "own"
@@ -73,15 +73,15 @@ class TabularGenerator(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for fewer than two rows, in which modes cannot be fitted."""
+        """Raise `Unsupported` for fewer than two rows, because modes cannot be fitted."""
         if n_rows < 2:
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes.
+        """Return the estimated memory of training in bytes.
 
-        The schema does not contain the numbers of modes and values, so 10 modes per feature and 32 values per discrete
-        column are assumed. The memory of imported libraries, about 0.4 GB, is not included.
+        Before fitting, 10 modes per feature and 32 distinct values per discrete column are assumed. The memory of
+        imported libraries, about 0.4 GB, is not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
@@ -100,7 +100,7 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train this project's implementation on encoded rows, whose entries have the order of ``blocks``."""
+        """Train this project's implementation on encoded rows; ``blocks`` describes the order of their entries."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -108,9 +108,9 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Generate a batch of encoded rows with condition ``value``, or with random conditions if it is None.
+        """Generate a batch of encoded rows with condition ``value``, or with random conditions if ``value`` is None.
 
-        Also return the standard deviation of the noise of each of the C continuous values, or None without noise.
+        Also return the standard deviation of the noise of each continuous column, or None if no noise is to be added.
         """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -163,8 +163,8 @@ class TabularGenerator(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Sample one row for each requested condition.
 
-        If the model generates too few rows of a condition, rows of other conditions fill the gap, and the result
-        records their number.
+        If the model generates too few rows of a condition, rows of other conditions fill the gap, and ``context``
+        records the number of these rows.
         """
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
@@ -196,7 +196,7 @@ class TabularGenerator(Generator):
         return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
-        """Return the similarity of each training condition to condition ``k``, shape (K,).
+        """Return the similarity of each training condition to condition ``k``, shape (n_conditions,).
 
         As in `tabgenbench.nearest_known`, the similarity is the number of equal column values; the number of training
         rows breaks ties.
@@ -223,7 +223,7 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator for initial weights, on the CPU so that they are equal on every device."""
+        """Return a CPU random generator for initial weights, so that the weights are equal on every device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))

@@ -1,16 +1,17 @@
 """Activations and losses of encoded rows, computed for many columns at once.
 
 The activations and losses are those of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the
-constants of the package `ctgan`: tanh for scalars, and Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy
-(TVAE) for one-hot blocks. A loop over columns would be slow because of the overhead of many small operations. Therefore
-entries are reordered so that all blocks of modes with the same size lie together:
+constants of the package `ctgan`. Scalars have the activation tanh. One-hot blocks have a Gumbel-softmax of temperature
+0.2 (CTGAN) or a cross entropy (TVAE). A loop over columns would be slow because of the overhead of many small
+operations. Therefore entries are reordered so that all blocks of modes with the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-A continuous value is encoded by its component (mode) of a Gaussian mixture, which is a one-hot block, and by its
-position in this component (scalar). The part "modes, size s" contains n blocks of s entries: first the first entries of
-all blocks, then their second entries, and so on. The part is a view of shape (N, s, n), so one softmax over dimension 1
-is enough for all its blocks. One operation is needed for each block size (at most ten) and for each discrete column.
+A continuous value is encoded by a one-hot block, which states its component (mode) of a Gaussian mixture, and by a
+scalar, its position in this component. The part "modes, size s" contains n blocks of s entries: the first entries of
+all blocks, then the second entries of all blocks, and so on. The part is a view of shape (N, s, n), so one softmax over
+dimension 1 is enough for all its blocks. One operation is needed for each discrete column and for each of at most ten
+block sizes.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -208,13 +209,12 @@ class Blocks:
     def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean over rows of CTGAN's condition loss, and its gradient w.r.t. the last K logits, shape (N, K).
 
-        The loss of a row is the cross entropy between the requested value and the logits (without Gumbel noise) of the
-        discrete column that has this value. Other discrete columns do not contribute.
+        For each row, a value of one discrete column is requested. The loss is the cross entropy between this value and
+        the logits (without Gumbel noise) of this column.
 
         Args:
             logits_ND: rearranged output of the generator.
-            values_N: number of the requested value of each row; values are numbered consecutively over all discrete
-                columns.
+            values_N: index of the requested value of each row among the K values of all discrete columns.
         """
         loss, gradients, n_before = logits_ND.new_zeros(()), [], 0
         for column in range(self.n_discrete):

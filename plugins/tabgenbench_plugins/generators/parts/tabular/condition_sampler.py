@@ -3,7 +3,7 @@
 For each row of a training step, CTGAN (Xu et al. 2019, section 4.3) draws a discrete column uniformly, then a value of
 this column with probability proportional to its log-frequency, and then a real row with this value. The values of the
 first discrete column are the combinations of condition values. The further discrete columns are the categorical
-features. Each value has one number, counted over all columns.
+features. Values are numbered consecutively over all columns.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class ConditionSampler:
         return drawn.view(n_steps, batch)
 
     def rows_with(self, values: torch.Tensor) -> torch.Tensor:
-        """Return, for each value, the position of a random real row with this value, in the shape of ``values``."""
+        """Return positions of random real rows, one row with each of the ``values``, in the shape of ``values``."""
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)
         return self.rows[self.starts_K[values] + within]
 
     def shuffled(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the values of each step in random order; the critic compares real rows with these values."""
+        """Return the values of each step in random order, to choose real rows with these values for the critic."""
         keys = torch.rand(values.shape, generator=self.generator, device=values.device)
         return values.gather(1, keys.argsort(dim=1))

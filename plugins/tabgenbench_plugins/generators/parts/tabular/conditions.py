@@ -1,8 +1,8 @@
 """Selection of generated rows of CTGAN and TVAE by their conditions.
 
 The condition columns are combined into one discrete column. Neither CTGAN nor TVAE can guarantee the condition of a
-generated row. In CTGAN, an input makes a condition only more likely; TVAE has no such input. Therefore rows are
-generated first, and rows with a requested condition are kept.
+generated row. CTGAN has a condition as input, but may generate another condition. TVAE has no such input. Therefore
+rows are generated first, and rows with a requested condition are kept.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Match:
     matched: NDArray[np.bool_]
 
     def gather(self, empty: Any) -> Any:
-        """Write the assigned rows, in the requested order, into ``empty``, an array of n_asked rows; return it."""
+        """Write the assigned rows, in the requested order, into the array ``empty``, and return ``empty``."""
         ends = np.cumsum(np.bincount(self.batch, minlength=len(self.draws)))
         by_batch = np.split(np.argsort(self.batch, kind="stable"), ends[:-1])
         for draw, places in zip(self.draws, by_batch, strict=False):  # no draws: one empty part
@@ -90,8 +90,8 @@ class _Pool:
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requests for the same condition; return the number of assigned rows.
 
-        Unassigned rows are stored for later use. Of each condition, at most as many rows are stored as there are
-        requests without a row.
+        Unassigned rows are stored for later use. The number of stored rows of a condition is limited to the number of
+        all requests without a row.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -133,21 +133,23 @@ def match_rows(
     can_condition: bool,
     likeness: Callable[[int], NDArray[np.int64]],
 ) -> Match:
-    """Generate rows until each requested row has a row of its condition, or the limit of batches is reached.
+    """Generate rows until each requested row has a row of its condition, or ``max_batches`` is reached.
 
-    The first batches have random conditions. If the model accepts a condition as input, the first batch without a
-    usable row is the last of them; then batches are generated for each condition that still lacks rows. If the
-    limit is reached, the remaining requests get unassigned rows with other conditions. If there are too few unassigned
-    rows, further batches are generated. If the model accepts a condition as input, the rows come from batches for the
-    requested condition; otherwise, they have the most similar conditions. Every generated row is used at most once.
+    The first batches have random conditions. If the model accepts a condition as input, batches with random conditions
+    end when a batch has no usable row; then batches are generated for each condition that still lacks rows. If
+    ``max_batches`` is reached, the remaining requests get unassigned rows with other conditions. If the model accepts a
+    condition as input, these rows come from the batches for the requested condition. Otherwise, the rows with the most
+    similar conditions are used. If there are too few unassigned rows, further batches are generated. Every generated
+    row is used at most once.
 
     Args:
         asked: codes of the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: maximum number of batches in addition to the number that suffices if every row can be used. The
-            limit applies separately to batches with random conditions and to the batches of each condition.
+        max_batches: number of batches that are allowed in addition to the number of requests divided by the rows per
+            batch. The limit applies separately to batches with random conditions and to the batches of each condition.
         can_condition: whether the model accepts a condition as input of ``draw``.
-        likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
+        likeness: returns the similarity of a given condition to each of the K conditions, shape (K,); larger is more
+            similar.
     """
     pool = _Pool(asked)
 

@@ -1,4 +1,4 @@
-"""The discrete columns of a table: first the condition (all condition columns combined), then the categorical features.
+"""The discrete columns of a table: one column with the combined condition, then the categorical features.
 
 N rows   J discrete columns   Q categorical features   J = Q + 1 if there are condition columns, otherwise J = Q
 """
@@ -26,7 +26,7 @@ class DiscreteColumns:
     Attributes:
         has_condition: whether the table has condition columns; without them, all discrete columns are categorical
             features.
-        features: for each categorical feature, its categories that occur in training rows.
+        features: the categories of each categorical feature that occur in training rows.
     """
 
     conditions: TrainingConditions
@@ -68,7 +68,7 @@ class DiscreteColumns:
         return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
 
     def to_frame(self, codes_NQ: Codes) -> pd.DataFrame | None:
-        """Return a frame of the categories with these codes; None if the table has no categorical feature."""
+        """Return a frame with the category of each feature code; None if the table has no categorical feature."""
         if not self.features:
             return None
         pairs = zip(self.features.items(), codes_NQ.T, strict=True)

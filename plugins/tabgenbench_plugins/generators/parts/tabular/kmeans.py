@@ -30,10 +30,10 @@ def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Float
     mixture depends on this order. A column with fewer distinct values than clusters has empty clusters.
 
     Args:
-        z_CN: columns of variance 1 or constant.
+        z_CN: columns, each with variance 1 or 0.
         n_clusters: K.
-        uniform_CKT: uniform random numbers, shape (C, K, `n_trials`). For the first cluster, only the first of these T
-            numbers is used.
+        uniform_CKT: uniform random numbers, shape (C, K, T), where T is `n_trials`. For the first cluster, only the
+            first of the T numbers is used.
     """
     sorted_CN = np.sort(z_CN, axis=1)
     centres_CK = _seeds(sorted_CN, n_clusters, uniform_CKT)
@@ -84,7 +84,6 @@ def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
 
 
 def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
-    """Run k-means on sorted values; return the boundaries of the clusters, as `_edges` does."""
     edges = _edges(z_CN, centres_CK)
     running = np.arange(len(z_CN))
     for _ in range(MAX_ITERATIONS):

@@ -1,8 +1,9 @@
 """Positions of the columns in an encoded row.
 
-The encoding is that of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. The values
-of a continuous column come from a mixture of Gaussians (modes). A continuous value is encoded as a scalar, the position
-within one mode, and the one-hot code of this mode. A discrete value is encoded as a one-hot code:
+The encoding is that of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. A
+continuous column is modelled by a mixture of Gaussians, whose components are called modes. A continuous value is
+encoded as a scalar, which is the position within one mode, followed by the one-hot code of this mode. A discrete value
+is encoded as a one-hot code:
 
     [scalar | modes]  [scalar | modes]  ...  [categories]  [categories]  ...
      C continuous columns, in order           discrete columns, in order

@@ -24,9 +24,6 @@ def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None
 
     The free memory is not checked, because it may grow when other processes end. The message contains ``purpose``, such
     as ``for 900 rows of 15,000 columns``.
-
-    Raises:
-        Unsupported: the device has less memory.
     """
     there = device_bytes(device)
     if needed > there:

@@ -9,14 +9,14 @@ may reach another optimum than in scikit-learn, but with a similar likelihood.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
-    10^-6 is added to the variance inside each mode; the fit ends when the lower bound moves by less than 10^-3
+    10^-6 is added to the variance inside each mode; the fit ends when the evidence lower bound moves by less than 10^-3
 
     N rows   C columns   K modes of a column
 
 Columns are standardised for numerical precision. Standardising does not change the result, because the priors scale
-with the column. The *score* of a mode for a row is its unnormalised log probability. It is quadratic in x, so one
-matrix product with [1, x, x²] gives all scores. The update and the lower bound need only the moments Σ r [1, x, x²],
-where r is the probability of the mode given the row.
+with the column. The *score* of a mode for a row is its unnormalised log probability. The score is quadratic in x, so
+one matrix product with [1, x, x²] gives all scores. Each step of the fit needs only the moments Σ r [1, x, x²] of a
+mode, where r is the probability of the mode given the row. Below, z is a standardised x.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Modes:
         weights: expected share of each mode, shape (C, K), rows sum to 1.
         valid: whether the weight of a mode is above a threshold, shape (C, K); other modes are not used.
         log_weights: expected log weight of each mode, plus a correction for the uncertain precision of the mode, shape
-            (C, K). A constant per column is left out.
+            (C, K). A constant of each column is omitted.
     """
 
     means: Floats
@@ -166,9 +166,8 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: expected number of rows in each mode, plus 1. The same number is the first parameter of the Beta
-            posterior of v, the relative precision of the mode's mean, and the degrees of freedom of the mode's
-            precision.
+        count: expected number of rows in each mode, plus 1. This number is also the first parameter of the Beta
+            posterior of v, the relative precision of the mode's mean, and the degrees of freedom of its precision.
         rest: second parameter of the Beta posterior of v.
         mean: posterior mean of each mode's mean.
         variance: inverse of the expected precision of each mode.
@@ -181,7 +180,7 @@ class _Posterior:
 
     @classmethod
     def update(cls, moments_CK3: Floats, prior_variance_C1: Floats, regularisation_C1: Floats) -> _Posterior:
-        """Return the posterior given Σ r, Σ r z and Σ r z² of each mode; the prior mean of a mode's mean is 0."""
+        """Return the posterior, given the moments Σ r, Σ r z and Σ r z² of each mode."""
         s0, s1, s2 = (moments_CK3[..., i] for i in range(3))
         n = s0 + 10 * np.finfo(np.float64).eps
         after = np.cumsum(n[:, :0:-1], axis=1)[:, ::-1]
@@ -212,7 +211,7 @@ class _Posterior:
         return np.stack([constant, self.mean / self.variance, -0.5 / self.variance], axis=-1)
 
     def bound(self) -> Floats:
-        """Return the terms of the lower bound that depend only on the posterior, up to a constant, shape (C,)."""
+        """Return the part of the evidence lower bound that the posterior determines, up to a constant, shape (C,)."""
         half = self.count / 2
         precision = half * (LOG_2 - np.log(self.variance * self.count)) + gammaln(half)
         return np.asarray((precision + betaln(self.count, self.rest) - 0.5 * np.log(self.count)).sum(axis=1))
@@ -248,7 +247,7 @@ def _labelled_moments(z_CN: Floats, label_CN: NDArray[np.int64], n_modes: int) -
 
 
 def _expect(coefficients_CK3: Floats, features_C3N: Floats, buffer_CKN: Floats) -> tuple[Floats, Floats]:
-    """Return Σ r [1, z, z²] of each mode, shape (C, K, 3), and the log normaliser summed over rows, shape (C,)."""
+    """Return the moments of each mode, shape (C, K, 3), and the log normaliser of r summed over rows, shape (C,)."""
     r_CKN = np.matmul(coefficients_CK3, features_C3N, out=buffer_CKN)
     top_C1N = r_CKN.max(axis=1, keepdims=True)
     r_CKN -= top_C1N

@@ -1,11 +1,11 @@
-"""Encoding of continuous and discrete columns as scalars and one-hot codes, and decoding.
+"""Encoding of table rows as scalars and one-hot codes, and decoding of encoded rows.
 
 This is the mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019,
-section 4.2, with the constants of the package `ctgan`. Modes are the components of a Gaussian mixture that is fitted to
-a column; modes of small weight are not valid. To encode a value x, a valid mode is drawn with probability proportional
-to its responsibility (probability of the mode given x) plus 10^-6. The scalar is (x - mean) / (4 std) with mean and std
-of this mode, clipped to ±0.99. To decode, the largest entry of the one-hot code gives the mode, and the scalar is
-clipped to ±1.
+section 4.2, with the constants of the package `ctgan`. A Gaussian mixture is fitted to each continuous column, and its
+components are called modes. A mode is valid if its mixture weight is above a threshold. To encode a value x, a valid
+mode is drawn with probability proportional to its responsibility (probability of the mode given x) plus 10^-6. The
+scalar is (x - mean) / (4 std) with mean and std of this mode, clipped to ±0.99. To decode, the largest entry of the
+one-hot code gives the mode, and the scalar is clipped to ±1.
 
     N rows   C continuous columns   K discrete columns   M modes of a column   D width of an encoded row
 """
@@ -49,7 +49,7 @@ class ModeTransformer:
 
     @classmethod
     def from_modes(cls, modes: Modes, n_categories: Sequence[int] = ()) -> ModeTransformer:
-        """Return a transformer with the given modes of the continuous columns."""
+        """Return a transformer with the given modes, for discrete columns with ``n_categories`` values each."""
         return cls(modes, n_categories)
 
     @classmethod
@@ -68,7 +68,7 @@ class ModeTransformer:
 
         Args:
             values_NC: continuous columns on the scale of the model; C may be 0.
-            codes_NK: discrete columns as codes from 0; K may be 0. The fit only checks their range.
+            codes_NK: codes of the discrete columns, from 0; K may be 0. `fit` only checks the range of the codes.
             n_categories: number of values of each discrete column.
             seed: seed of the initialisation. Equal seeds give identical results.
             present_NC: mask of the values to which the modes are fitted; None for all values.
@@ -91,8 +91,6 @@ class ModeTransformer:
 
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
         """Encode values and codes as rows of scalars and one-hot codes, shape (N, D).
-
-        The mode of each value is drawn with one uniform random number, in the same order on every machine.
 
         Raises:
             DataError: the shapes do not match the fit, a value is not finite, or a code is outside its range.

@@ -28,10 +28,10 @@ SIGMA_RANGE = (0.01, 1.0)
 
 
 class RowGenerator(nn.Module):
-    """CTGAN's generator: layers that concatenate relu(batch norm(linear)) and their input, then a linear layer.
+    """CTGAN's generator network: hidden layers, and a linear output layer of width ``n_out`` = D.
 
-    The input consists of noise and condition and has the width ``n_in`` = Z + K; the output has the width ``n_out`` =
-    D.
+    A hidden layer returns its input x concatenated with relu(batch norm(linear(x))). The input of the network is noise
+    and condition, of width ``n_in`` = Z + K.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, generator: torch.Generator) -> None:
@@ -44,10 +44,7 @@ class RowGenerator(nn.Module):
         self.out = linear(n_in, n_out, generator)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the logits of rows, shape (N, D).
-
-        Batch norm uses the statistics of the batch, even when the generator samples.
-        """
+        """Return the logits of rows, shape (N, D)."""
         for layer, norm in zip(self.linears, self.norms, strict=True):
             z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
         logits: torch.Tensor = self.out(z)
@@ -69,13 +66,13 @@ class CriticLosses(NamedTuple):
 class Critic(nn.Module):
     """CTGAN's critic, which gives one score to a pack of ``pac`` rows.
 
-    ``n_in`` is D + K, the width of a row and its condition. To save matrix products, explicit formulas compute the
-    gradients of the first layer, which needs most of the time. Autograd differentiates the other layers (``tail``). W
-    and b are the weights and the bias of the first layer:
+    ``n_in`` is D + K, the width of a row and its condition. The first layer needs most of the time. To save matrix
+    products, explicit formulas compute its gradients. Autograd differentiates the other layers (``tail``). W and b are
+    the weights and the bias of the first layer:
 
-    - The penalty is computed at a point a x + (1 - a) x̃ between real rows x and generated rows x̃, with one a for each
-      pack. The output of the first layer at this point is a Wx + (1 - a) Wx̃ + b, so no further matrix product is
-      needed.
+    - The gradient penalty of the loss is computed at a point a x + (1 - a) x̃ between real rows x and generated rows
+      x̃, with one a for each pack. The output of the first layer at this point is a Wx + (1 - a) Wx̃ + b, so no further
+      matrix product is needed.
     - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the output of
       the first layer. The leaky ReLU is piecewise linear, so a small change of W does not change h. The gradient of the
       penalty w.r.t. g is c g, with one factor c for each pack, so the gradient w.r.t. W is the sum of c hᵀg over packs.
@@ -94,11 +91,11 @@ class Critic(nn.Module):
         return [like(n_packs, n).bernoulli_(1 - DROPOUT, generator=generator).div_(1 - DROPOUT) for n in widths]
 
     def packs(self, rows: torch.Tensor) -> torch.Tensor:
-        """Join every ``pac`` consecutive rows to one input of the critic, a view of shape (N / pac, pac * (D + K))."""
+        """Return a view of the rows in which ``pac`` rows form one critic input, shape (N / pac, pac * (D + K))."""
         return rows.view(-1, self.width)
 
     def score(self, first_PH: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Compute the score of each pack of rows, shape (P, 1), from the output of the first layer."""
+        """Return the score of each pack of rows, shape (P, 1), given the output of the first layer."""
         value = first_PH
         for layer, mask in zip(self.tail, masks, strict=True):
             value = layer(functional.leaky_relu(value, SLOPE) * mask)
@@ -107,11 +104,11 @@ class Critic(nn.Module):
     def losses_and_gradients(
         self, rows: torch.Tensor, mix_P1: torch.Tensor, masks: Sequence[torch.Tensor], weight: float
     ) -> CriticLosses:
-        """Compute the two losses, and set the gradients of the critic's parameters.
+        """Return the two losses, and set the gradients of the critic's parameters.
 
         Args:
-            rows: N real rows, N generated rows, and N rows that are overwritten, shape (3N, D + K). Each row includes
-                its condition. Because all rows lie in one array, one product gives the gradient w.r.t. W.
+            rows: N real rows, N generated rows, and memory for the gradients of N mixed rows, shape (3N, D + K). Each
+                row includes its condition. With all rows in one array, one matrix product gives the gradient w.r.t. W.
             mix_P1: a, the weight of the real rows in the point where the penalty is computed, shape (P, 1).
             masks: dropout factors of each hidden layer for real, generated and mixed packs, shape (3P, H).
             weight: weight of the penalty, 10 in the paper.

@@ -38,7 +38,7 @@ def package_kind(name: str) -> Any:
 
 
 class _ReportsLosses:
-    """Calls ``on_epoch`` after every epoch, when the package assigns the attribute ``loss_values``."""
+    """Calls ``on_epoch`` when the package assigns the attribute ``loss_values``, which it does after every epoch."""
 
     on_epoch: OnEpoch
 
@@ -56,8 +56,7 @@ class _ReportsLosses:
 class PackageModel:
     """A model of the package `ctgan`, fitted on continuous and discrete columns.
 
-    ``kind`` is ``ctgan.CTGAN`` or ``ctgan.TVAE``. After each epoch, ``on_epoch`` is called with the package's table of
-    losses.
+    ``kind`` is ``ctgan.CTGAN`` or ``ctgan.TVAE``. After each epoch, ``on_epoch`` gets the package's table of losses.
     """
 
     def __init__(self, kind: type, *, device: str, on_epoch: OnEpoch, **options: Any) -> None:
@@ -69,12 +68,12 @@ class PackageModel:
     def fit(
         self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, codes_NQ: NDArray[np.int64], *, seed: int
     ) -> None:
-        """Train the model; the global random states of NumPy and torch are seeded, and restored afterwards.
+        """Train the model; during training, the global random states of NumPy and torch are seeded.
 
         Args:
             values_NC: continuous columns.
             labels_N: the condition, which becomes the first discrete column, or None.
-            codes_NQ: the other discrete columns as codes; Q may be 0.
+            codes_NQ: codes of the other discrete columns, if any.
             seed: seed of the random states.
         """
         frame = pd.DataFrame(values_NC.astype(np.float64), columns=[str(j) for j in range(values_NC.shape[1])])
@@ -94,9 +93,10 @@ class PackageModel:
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows; ``value`` is the number of a condition to make more likely, or None.
+        """Sample a batch of rows, and return their values and their conditions.
 
         A row contains the values of continuous columns, then the codes of all discrete columns except the condition.
+        Unless ``value`` is None, the condition at position ``value`` in sorted order becomes more frequent.
         """
         asked = {} if value is None else {"condition_column": CONDITION, "condition_value": self._values[value]}
         with self._in_bounds(self._seed):
@@ -109,7 +109,6 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """In the ``with`` block, let joblib start no processes, and seed the random numbers of the GPU."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

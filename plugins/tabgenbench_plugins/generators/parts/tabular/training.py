@@ -1,8 +1,8 @@
 """Training of CTGAN and TVAE.
 
-To save time, the CPU does not wait for the device within an epoch: random numbers are drawn on the device, and losses
-are summed there and read once per epoch. Adam's betas, the weight 10 of the gradient penalty, and TVAE's learning
-rate 10⁻³ are constants of the package `ctgan`.
+To save time, the CPU waits for the GPU only once per epoch. Random numbers are drawn on the GPU, and the losses of an
+epoch are summed on the GPU. Adam's betas, the weight 10 of the gradient penalty, and TVAE's learning rate 10⁻³ are
+constants of the package `ctgan`.
 
     N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
 """
@@ -36,7 +36,7 @@ TVAE_LEARNING_RATE = 1e-3
 
 @dataclass(eq=False)
 class ConditionalRows:
-    """CTGAN's generator of rows with requested values of discrete columns; there may be no discrete column."""
+    """Samples rows from CTGAN's generator network, given a value of a discrete column for each row."""
 
     generator: RowGenerator
     blocks: Blocks
@@ -73,10 +73,10 @@ class AdversarialTraining:
     """CTGAN's generator and critic, and their optimisation steps.
 
     Attributes:
-        real: rearranged real rows, shape (n_rows, D).
+        real: real rows with entries in the order of `Blocks`, shape (n_rows, D).
         conditions: sampler of values of discrete columns, and of real rows with these values.
         draws: random generator on the device.
-        batch: N, a multiple of ``pac``, the number of rows that the critic scores together.
+        batch: N, a multiple of ``pac``. The critic scores ``pac`` rows together.
     """
 
     generated: ConditionalRows
@@ -91,7 +91,7 @@ class AdversarialTraining:
         self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1] + self.generated.n_codes)
 
     def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
-        """Create the Adam optimisers; both arguments contain a value for the generator, then for the critic."""
+        """Create the Adam optimisers; each argument contains one value for the generator and one for the critic."""
         networks = (self.generated.generator, self.critic)
         self.generator_adam, self.critic_adam = (
             torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
@@ -101,7 +101,7 @@ class AdversarialTraining:
     def epoch(self, critic_steps: int) -> torch.Tensor:
         """Train for an epoch; return the means of generator loss, critic loss and penalty, shape (3,).
 
-        An epoch has ``n_rows // N`` steps, at least one.
+        An epoch has ``n_rows // N`` steps, but at least one step.
         """
         steps = max(len(self.real) // self.batch, 1)
         values = self.conditions.values(steps * (critic_steps + 1), self.batch)
@@ -170,11 +170,11 @@ class AutoencoderTraining:
     """TVAE's encoder and decoder, and their optimisation step.
 
     Attributes:
-        blocks: the order of the rearranged entries.
-        rows: rearranged real rows, shape (n_rows, D).
+        blocks: order of the entries of a row.
+        rows: real rows with entries in the order of ``blocks``, shape (n_rows, D).
         draws: random generator on the device.
-        batch: rows of a step; the last step of an epoch may have fewer.
-        n_latent: Z.
+        batch: number of rows of a step; the last step of an epoch may have fewer rows.
+        n_latent: number of latents, Z.
         loss_factor: weight of the reconstruction term.
     """
 
