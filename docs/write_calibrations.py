@@ -55,7 +55,10 @@ def _uncovered(record: CalibrationRecord) -> str:
     ]
     text = f"{count_text(record.splits, 'split')}. "
     if not lacking:
-        return text + "A headline score of its question detects each planted failure that applies."
+        return text + (
+            "Each planted failure that applies to the dataset is detected by a headline score of the question that the "
+            "failure belongs to."
+        )
     return text + f"No headline score of its question detects {', '.join(lacking)}."
 
 

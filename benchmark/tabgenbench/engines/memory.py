@@ -32,7 +32,7 @@ _children = 0  # largest resident size of ended child processes until the last r
 
 
 def proportional(processes: Iterable[psutil.Process]) -> int:
-    """Return the sum of the proportional set sizes of the processes that still run."""
+    """Return the memory of the processes that still run, in bytes: the sum of their proportional set sizes."""
     total = 0
     for one in processes:
         with contextlib.suppress(psutil.Error):
@@ -41,7 +41,7 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
 
 
 def resident(processes: Iterable[psutil.Process]) -> int:
-    """Return the sum of the resident set sizes of the processes that still run.
+    """Return the memory of the processes that still run, in bytes: the sum of their resident set sizes.
 
     This sum is at least the sum of the proportional set sizes, and reading it is a hundred times faster.
     """

@@ -144,7 +144,7 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
 
 
 def _controls(metrics: Sequence[Choice], plugins: Plugins) -> list[str]:
-    """Return the controls that the scores of the metrics name, without controls that use reference rows."""
+    """Return the floors, ceilings and planted failures of the metrics' scores that are trained on training rows."""
     names: dict[str, None] = {}
     for choice in metrics:
         for spec in plugins.find("metrics", choice.name).load_fitting("metrics").scores:

@@ -1,7 +1,7 @@
 """Delays the import of torch's compiler, `torch._dynamo`, until code uses the compiler.
 
-The first step of any optimiser imports `torch._dynamo`, although optimisers only exclude functions from compilation.
-The import takes about a second. This module replaces `torch._dynamo` by a stand-in.
+The first step of any optimiser imports `torch._dynamo`. The import takes about a second, although
+optimisers use it only to mark functions that must not be compiled. This module replaces `torch._dynamo` by a stand-in.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class SMOTE(Generator):
         return self._train.like(values + step * difference, conditions, self._decoded(base))
 
     def _decoded(self, base: NDArray[np.int64]) -> pd.DataFrame | None:
-        """Return the categorical features of new rows, given the positions ``base`` of the rows a; None without any.
+        """Return the categorical features of new rows, or None; ``base`` are the positions of the rows a.
 
         The categorical features that mark missing numeric values are copied from a.
         """
