@@ -274,6 +274,8 @@ def _rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: s
     rows = np.ones(table.n_rows, dtype=bool)
     where = f"split: option {option!r}"
     for column, wanted in values.items():
+        if column in table.features:
+            raise ConfigError(f"{where}: {column!r} is a numeric feature; name a condition, group or category column")
         if column not in table.obs.columns:
             raise ConfigError(f"{where}: no obs column {column!r}{did_you_mean(column, table.obs.columns)}")
         found = table.obs[column].astype(str)
@@ -313,7 +315,7 @@ def _subset(
     if n_rows > available:
         raise ConfigError(
             f"split: option 'train_rows': got {n_rows}, expected at most {available}, the training rows of this split; "
-            "ask for fewer or lower test_fraction"
+            "ask for fewer, lower test_fraction or drop less from training"
         )
     share = n_rows / available
     n_validation = max(round(share * int(validation.sum())), min(1, int(validation.sum())))

@@ -38,8 +38,8 @@ class SplitConfig(Options):
     )
     drop_from_training: Mapping[str, tuple[str, ...]] | None = Field(
         None,
-        description="values of obs columns that training must not see, as for leave_out; but rows with them are test "
-        "rows only if the split holds them out anyway, and the others are not used",
+        description="values of obs columns whose rows are removed from training and validation; held-out rows keep "
+        "them",
     )
     thirds: bool = Field(
         False,

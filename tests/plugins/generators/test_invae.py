@@ -76,7 +76,7 @@ def cells() -> Table:
 @pytest.fixture(scope="module", params=PRIORS)
 def model(request: pytest.FixtureRequest, cells: Table) -> InVAE:
     """A model with each prior, trained for 120 epochs; no test changes it."""
-    return fitted(cells, prior=request.param, epochs=120, langevin_steps=60, learning_rate=1e-2)
+    return fitted(cells, seed=2, prior=request.param, epochs=120, langevin_steps=60, learning_rate=1e-2)
 
 
 def test_counts_are_whole_sparse_and_as_asked(model: InVAE, cells: Table) -> None:
@@ -212,7 +212,7 @@ def test_unseen_severities_of_simulated_cells_are_extrapolated() -> None:
 
 def test_labels_are_predicted_without_covariates(model: InVAE, cells: Table) -> None:
     hidden = replace(cells, obs=cells.obs[["donor"]], schema=Schema(batch="donor", per_10k=True))
-    for column, least in (("kind", 0.95), ("treatment", 0.7)):
+    for column, least in (("kind", 0.95), ("treatment", 0.9)):
         found = model.predict(hidden, column)
         assert found.shape == (cells.n_rows,)
         assert (found == cells.obs[column].astype(str)).mean() > least
@@ -333,7 +333,7 @@ def test_other_tables_are_declined(make_table: Callable[..., Table]) -> None:
         InVAE.supports(Schema(per_10k=True), 1, 5)
 
 
-GOLDEN = {"factorised": (0.74421, 0.065833, 345.6), "exponential": (0.7347, 0.071528, 344.52)}
+GOLDEN = {"factorised": (0.74421, 0.065833, 345.6), "exponential": (0.74388, 0.066806, 345.59)}
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -12,7 +12,7 @@ import torch
 __all__ = ["squared_correlations", "total_correlation", "whitened", "with_products"]
 
 TINY = 1e-8
-RIDGE = 0.01  # variance that is added to each latent before whitening; priors have variances of about 1
+RIDGE = 0.01  # variance that is added to each latent before whitening, as a share of the mean variance
 
 
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
@@ -61,16 +61,24 @@ def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
     return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)
 
 
-def whitened(z_NZ: torch.Tensor) -> torch.Tensor:
-    """Return linear combinations of the centred latents that are uncorrelated, shape (N, Z).
+def whitened(z_NZ: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
+    """Return linear combinations of the latents that are uncorrelated among some of the rows, shape (N, Z).
 
-    The sum of the squared correlations of the combinations with a variable is about the R² of a linear regression of
-    this variable on all latents. If latents are correlated, this R² can be large although the correlation of each
-    single latent is small: a linear combination of latents with a small variance can depend on the variable.
+    The sum of their squared correlations with a variable is about the R² of a linear regression of this variable on all
+    latents. If latents are correlated, this R² can be large although the correlation of each single latent is small:
+    a linear combination of latents with a small variance can depend on the variable.
+
+    Args:
+        z_NZ: latents.
+        counts_N: 1 for rows whose mean and covariance are used, and 0 for other rows.
     """
-    centred_NZ = z_NZ - z_NZ.mean(dim=0)
-    ridge_ZZ = RIDGE * torch.eye(z_NZ.shape[1], device=z_NZ.device, dtype=z_NZ.dtype)
-    # Without a check of errors: a covariance that is not finite gives a loss that is not finite, which fit() reports.
-    factor_ZZ = torch.linalg.cholesky_ex(centred_NZ.T @ centred_NZ / len(z_NZ) + ridge_ZZ).L
+    weights_N1 = counts_N[:, None] / counts_N.sum().clamp_min(1.0)
+    centred_NZ = z_NZ - (weights_N1 * z_NZ).sum(dim=0)
+    covariance_ZZ = (weights_N1 * centred_NZ).T @ centred_NZ
+    ridge = RIDGE * covariance_ZZ.diagonal().mean() + TINY
+    identity_ZZ = torch.eye(z_NZ.shape[1], device=z_NZ.device, dtype=z_NZ.dtype)
+    factor_ZZ, failed = torch.linalg.cholesky_ex(covariance_ZZ + ridge * identity_ZZ)
+    # Not an error here: the loss is then not finite, and fit() says which option to change.
+    factor_ZZ = torch.where(failed > 0, torch.full_like(factor_ZZ, math.nan), factor_ZZ)
     found_NZ: torch.Tensor = torch.linalg.solve_triangular(factor_ZZ, centred_NZ.T, upper=False).T
     return found_NZ

@@ -151,15 +151,16 @@ class TwoBlocks(nn.Module):
         the encoder gets, and the others. In a single group, opposite correlations could cancel.
         """
         cut, sums = self.design.latent_invariant, []
-        invariant = whitened(mu_NZ[:, :cut]) if self.design.prior == "exponential" else mu_NZ[:, :cut]
-        for z, codes, kept in (
-            (invariant, cells.batch_left_NS, kept_N2[:, 1]),
-            (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0]),
+        for z, codes, kept, can_correlate in (
+            (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1], self.design.prior == "exponential"),
+            (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0], False),
         ):
-            z = with_products(z)
-            given = squared_correlations(z, codes, kept)
-            hidden = squared_correlations(z, codes, 1.0 - kept) if self.design.mask else given
-            sums.append(0.5 * (given + hidden))
+            groups = (kept, 1.0 - kept) if self.design.mask else (kept,)
+            found = [
+                squared_correlations(with_products(whitened(z, group) if can_correlate else z), codes, group)
+                for group in groups
+            ]
+            sums.append(torch.stack(found).mean())
         return sums[0] + sums[1]
 
     @property
