@@ -19,7 +19,7 @@ from tabgenbench.data.stratify import Codes, Mask, Needs, hold_out, hold_out_bot
 from tabgenbench.data.table import Table, condition_labels
 from tabgenbench.errors import ConfigError, DataError, did_you_mean
 
-__all__ = ["Split", "SplitConfig", "SplitSide", "make_split"]
+__all__ = ["Split", "SplitConfig", "SplitSide", "make_split", "rows_with"]
 
 SplitSide = Literal["train", "validation", "test", "reference"]
 REFERENCE = 2  # number of the third that no model sees
@@ -147,9 +147,10 @@ def make_split(
     """Return a split of a table; equal tables, configs and seeds give equal splits, in any process.
 
     In a stratified split, the share of test rows is about ``test_fraction`` in each condition, and every condition has
-    a training row and a test row. Conditions with too few rows for this are merged into one pooled condition, and the
-    split lists their labels. In a grouped split, all rows of a group, such as a donor, are on one side: training,
-    validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    a training row (before ``drop_from_training`` is applied) and a test row. Conditions with too few rows for this are
+    merged into one pooled condition, and the split lists their labels. In a grouped split, all rows of a group, such as
+    a donor, are on one side: training, validation or test. The choice of test rows does not depend on
+    ``validation_fraction`` and ``train_rows``.
 
     A split into thirds divides the rows into A, B and C; it may also be stratified and grouped. One fold has the
     training rows A and the test rows B. The other fold has the training rows B and the test rows A. In the two folds, C
@@ -188,7 +189,7 @@ def make_split(
     sides = {"test": test, "training": candidates, **({"reference": reference} if config.thirds else {})}
     _check_sides(table, config, units, sides)
     if config.drop_from_training is not None:
-        candidates &= ~_rows_with(table, config.drop_from_training, option="drop_from_training")
+        candidates &= ~rows_with(table, config.drop_from_training, option="drop_from_training")
         if not candidates.any():
             raise _no_training_row(config.drop_from_training, option="drop_from_training")
     validation = _validation_rows(config, strata, units, candidates, rng=_stream(seed, VALIDATION))
@@ -246,7 +247,7 @@ def _test_rows(
     if config.leave_out is None:
         left_out = np.zeros(table.n_rows, dtype=bool)
     else:
-        left_out = _rows_with(table, config.leave_out, option="leave_out")
+        left_out = rows_with(table, config.leave_out, option="leave_out")
     rest = ~left_out
     forced = np.isin(units, units[left_out])  # the other rows of a donor with an excluded row must not train either
     if config.leave_out is not None and forced.all():
@@ -270,7 +271,17 @@ def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.
     return thirds, sorted(found) if config.stratified else []
 
 
-def _rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: str) -> Mask:
+def rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: str) -> Mask:
+    """Return whether each row has the given values of obs columns, shape (n_rows,).
+
+    Args:
+        table: the table.
+        values: for each obs column, the values of which a row must have one.
+        option: name of the option that gives the values, for messages.
+
+    Raises:
+        ConfigError: a column is not in obs, or no row has a value or the combination of values.
+    """
     rows = np.ones(table.n_rows, dtype=bool)
     where = f"split: option {option!r}"
     for column, wanted in values.items():

@@ -1,4 +1,4 @@
-"""A note on the conditions that are missing from the training rows or the test rows of a split."""
+"""A note on what a split lacks: conditions without training or test rows, and rows that training does not use."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.split import Split, SplitSide
+from tabgenbench.data.split import Split, SplitSide, rows_with
+from tabgenbench.data.split_config import combination
 from tabgenbench.data.table import Table, condition_labels
+from tabgenbench.formatting import count_text
 
 __all__ = ["coverage_note"]
 
@@ -16,24 +18,40 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Return a note on conditions without training rows or test rows, and on conditions too rare for stratification.
+    """Return a note on conditions without training rows or test rows, on rare conditions, and on dropped rows.
 
     A condition lacks training or test rows if it has too few rows, or if all its rows belong to one group, because the
-    rows of a group stay together. The note is empty if no condition has these problems.
+    rows of a group stay together. Rows are dropped by the option ``drop_from_training``. The note is empty if the split
+    has none of these conditions and rows.
     """
-    if not table.schema.conditions:
+    return "; ".join(part for part in [*_conditions(split, table), _dropped(split, table)] if part)
+
+
+def _dropped(split: Split, table: Table) -> str:
+    if split.config.drop_from_training is None:
         return ""
+    values = rows_with(table, split.config.drop_from_training, option="drop_from_training")
+    n_test = int(values[split.rows(table, "test")].sum())
+    n_dropped = int(values.sum()) - n_test - int(values[split.rows(table, "reference")].sum())
+    return (
+        f"{count_text(n_dropped, 'row')} with {combination(split.config.drop_from_training)} dropped from training, "
+        f"{count_text(n_test, 'such test row')}"
+    )
+
+
+def _conditions(split: Split, table: Table) -> list[str]:
+    if not table.schema.conditions:
+        return []
     codes, labels = pd.factorize(condition_labels(table.conditions), sort=True)
     sides: tuple[SplitSide, ...] = ("train", "test")
     n_train, n_test = (np.bincount(codes[split.rows(table, side)], minlength=len(labels)) for side in sides)
     unseen, untested = set(labels[n_train == 0]), set(labels[n_test == 0])
     pooled = set(split.pooled) - unseen - untested
-    parts = [
+    return [
         _part("without training rows", unseen),
         _part("without test rows", untested),
         _part("with too few rows or groups to hold out their share", pooled),
     ]
-    return "; ".join(part for part in parts if part)
 
 
 def _part(what: str, conditions: Collection[str]) -> str:

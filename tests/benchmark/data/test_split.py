@@ -235,6 +235,7 @@ def test_dropped_value_trains_nowhere_and_keeps_the_split_of_the_other_rows(make
         ({"tisue": "lung"}, "no obs column 'tisue'; did you mean 'tissue'"),
         ({"tissue": "lungs"}, "no row has tissue = 'lungs'; did you mean 'lung'"),
         ({"tissue": ["lung", "kidney", "colon"]}, "tissue=colon/kidney/lung leaves no training row"),
+        ({"G0": "1"}, "'G0' is a numeric feature; name a condition"),
     ],
 )
 def test_values_to_exclude_that_do_not_fit(table: Table, option: str, values: dict[str, Any], message: str) -> None:

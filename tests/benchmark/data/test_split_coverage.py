@@ -50,3 +50,22 @@ def test_no_conditions_need_no_note() -> None:
     table = table_of(["x"] * 8)
     plain = Table(table.X, table.obs, table.features)
     assert coverage_note(make_split(plain, seed=0), plain) == ""
+
+
+def test_dropped_rows_are_counted() -> None:
+    table = table_of(["x", "y"] * 20)
+    note = note_of(table, drop_from_training={"c": ("y",)})
+    assert note == "conditions without training rows: c=y; 15 rows with c=y dropped from training, 5 such test rows"
+
+
+def test_a_value_that_no_test_row_has_is_noted_without_conditions_too() -> None:
+    table = table_of(["x"] * 12, [f"P{i // 3}" for i in range(12)])
+    plain = Table(table.X, table.obs, table.features, schema=Schema(group="donor"))
+    notes = {
+        coverage_note(make_split(plain, SplitConfig(drop_from_training={"donor": ("P0",)}), seed=seed), plain)
+        for seed in range(8)
+    }
+    assert notes == {
+        "3 rows with donor=P0 dropped from training, 0 such test rows",
+        "0 rows with donor=P0 dropped from training, 3 such test rows",
+    }
