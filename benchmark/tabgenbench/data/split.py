@@ -154,11 +154,7 @@ def make_split(
 
     A split into thirds divides the rows into A, B and C; it may also be stratified and grouped. One fold has the
     training rows A and the test rows B. The other fold has the training rows B and the test rows A. In the two folds, C
-    contains the reference rows. If the config asks for highly variable features, they are chosen from the training
-    rows, without validation rows.
-
-    Rows with the values in ``drop_from_training`` are removed from the training and validation rows, but not from the
-    test rows.
+    contains the reference rows. Highly variable features are chosen from the training rows, without validation rows.
 
     Args:
         table: the table, with unique sample ids.
@@ -176,8 +172,7 @@ def make_split(
         raise ConfigError(f"split: seed {seed}, expected at least 0")
     if table.obs.index.has_duplicates:
         table.validate()
-    strata, labels = _strata(table, config)
-    units = _units(table, config)
+    (strata, labels), units = _strata(table, config), _units(table, config)
     if fold not in config.folds:
         raise ConfigError(f"split: fold {fold}, expected one of {config.folds} for thirds = {config.thirds}")
     if config.thirds:
@@ -188,10 +183,7 @@ def make_split(
         candidates, reference = ~test, np.zeros(table.n_rows, dtype=bool)
     sides = {"test": test, "training": candidates, **({"reference": reference} if config.thirds else {})}
     _check_sides(table, config, units, sides)
-    if config.drop_from_training is not None:
-        candidates &= ~rows_with(table, config.drop_from_training, option="drop_from_training")
-        if not candidates.any():
-            raise _no_training_row(config.drop_from_training, option="drop_from_training")
+    candidates = _may_train(table, config, candidates)
     validation = _validation_rows(config, strata, units, candidates, rng=_stream(seed, VALIDATION))
     train = candidates & ~validation
     if config.train_rows is not None:
@@ -297,6 +289,16 @@ def rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: st
     if not rows.any():
         raise ConfigError(f"{where}: no row has {combination(values)}; name a combination that occurs")
     return rows
+
+
+def _may_train(table: Table, config: SplitConfig, candidates: Mask) -> Mask:
+    """Return which candidates the option ``drop_from_training`` keeps."""
+    if config.drop_from_training is None:
+        return candidates
+    kept: Mask = candidates & ~rows_with(table, config.drop_from_training, option="drop_from_training")
+    if not kept.any():
+        raise _no_training_row(config.drop_from_training, option="drop_from_training")
+    return kept
 
 
 def _no_training_row(values: Mapping[str, tuple[str, ...]], *, option: str) -> ConfigError:

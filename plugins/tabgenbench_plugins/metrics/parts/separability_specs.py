@@ -33,13 +33,9 @@ class SeparabilityOptions(RowLimit):
 
 
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
-    """Return the specifications of the scores of a separability metric.
+    """Return the specifications of the scores of a separability metric, whose names start with ``prefix``.
 
-    Args:
-        prefix: start of the scores' names.
-        where: words that describe the coordinates of the rows, such as principal components.
-        ranked: whether boards rank generators by the scores. The two silhouette coefficients never rank generators.
-        blind_to: errors of synthetic rows that none of the scores detects.
+    ``where`` describes the coordinates of the rows, and ``blind_to`` the errors that no score detects.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:
