@@ -155,12 +155,14 @@ class TwoBlocks(nn.Module):
             (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1], self.design.prior == "exponential"),
             (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0], False),
         ):
-            groups = (kept, 1.0 - kept) if self.design.mask else (kept,)
-            found = [
-                squared_correlations(with_products(whitened(z, group) if can_correlate else z), codes, group)
-                for group in groups
-            ]
-            sums.append(torch.stack(found).mean())
+            groups = (kept, 1.0 - kept) if self.design.mask else (kept, kept)
+            if can_correlate:
+                given, hidden = (with_products(whitened(z, group)) for group in groups)
+            else:
+                given = hidden = with_products(z)
+            sum_given = squared_correlations(given, codes, groups[0])
+            sum_hidden = squared_correlations(hidden, codes, groups[1])
+            sums.append(0.5 * (sum_given + sum_hidden))
         return sums[0] + sums[1]
 
     @property
