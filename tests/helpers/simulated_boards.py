@@ -192,7 +192,7 @@ def main() -> None:
         _print_skewness(sys.argv[1:])
         return
     print(f"2,000 simulated boards of {len(MEANS)} generators")
-    print("records     splits  coverage  all ranks held  equal ones overlap  ranks in an interval")
+    print("records     splits  coverage  all ranks held  equal generators overlap  ranks in an interval")
     cases = [(kind, SKEWNESS) for kind in KINDS] + [("skewed", skewness) for skewness in STRONGER]
     for (kind, skewness), splits in product(cases, (5, 10)):
         found = simulate(kind, splits, skewness=skewness)
