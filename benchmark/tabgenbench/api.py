@@ -108,7 +108,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         batch: column of the technical source of a row, such as a laboratory.
         ignore: columns to exclude.
         id: column of sample ids; by default the index.
-        scale: scale of the values: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
+        scale: scale that the given values have: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
         log2p1: whether to take log2(x + 1) before standardisation.
         layer: layer of an AnnData object or h5ad file to read, such as ``counts``; by default ``X``.
         per_10k: whether features are counts, such as counts of biological cells; metrics then use log1p(counts per
@@ -118,13 +118,13 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         data_dir: root folder of downloaded data; by default the value of the environment variable TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
         executor: engine that runs the trainings: ``local`` (processes on this machine) or another registered engine.
-        workers: number of trainings that run at the same time; by default, ``local`` runs one per core (at most 8), or
-            ``slots_per_gpu`` per GPU.
+        workers: number of trainings that run at the same time. By default, ``local`` runs ``slots_per_gpu`` per GPU;
+            without a GPU, it runs one per core, but at most 8.
         slots_per_gpu: number of trainings that share a GPU.
         threads: threads per training; by default, ``local`` divides the cores by ``workers``. Results with another
             number of threads are not reused.
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
-        memory: memory limit of a training, in GiB; by default 90 % of the memory of the machine or container.
+        memory: memory limit of each training, in GiB; by default 90 % of the memory of the machine or container.
         retry_failed: whether to repeat trainings and metrics that failed before.
         keep_models: whether to keep trained models in the store; by default, models of at most 64 MiB are kept.
 
@@ -190,8 +190,8 @@ def score(
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: synthetic rows with the same conditions as the rows of ``test``. To rank several tables, pass a dict
-            of tables by name, a list of paths, or a folder of files.
+        synthetic: synthetic rows, if possible one with the condition of each test row. To rank several tables, pass a
+            dict of tables by name, a list of paths, or a folder of files.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
@@ -265,11 +265,12 @@ def export(
         seed: seed of the cell; by default the lowest.
         rows: number of new rows to sample; if the store lacks the model, the generator is trained again. By default, a
             stored synthetic table is returned.
-        draw: index of the stored synthetic table. If ``rows`` is given, ``draw`` is a seed instead.
+        draw: index of the stored synthetic table. If ``rows`` is given, another number gives other random rows.
         conditions: values of condition columns in all new rows, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to which the table is also written.
         overwrite: whether an existing file is replaced.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the cell.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the original training, or the
+            CPU if this device does not exist here.
         executor: engine that runs the sampling, such as ``local``.
         timeout: time limit of training and of sampling, in seconds; by default none.
         memory: memory limit, in GiB; by default 90 % of the memory of the machine or container.

@@ -117,7 +117,7 @@ MOST_KNOWN = 20
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` with the closest known name.
 
-    If no name is close, return a list of the known names.
+    If no name is close, return a text that lists known names.
 
     >>> did_you_mean("cvea", ["cvae", "shuffled"])
     "; did you mean 'cvae'?"

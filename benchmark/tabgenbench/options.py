@@ -1,4 +1,4 @@
-"""Options of plugins, which are validated and cannot be changed."""
+"""Options of plugins. Their values are validated, and then cannot be changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: st
     """Validate options from a suite file or the command line, and return them as an object of ``config``.
 
     Raises:
-        ConfigError: an option is unknown (with a suggestion) or its value is invalid; the message names the option.
+        ConfigError: an option is unknown or its value is invalid. The message names the option; for an unknown option,
+            it suggests a similar name.
     """
     for name in values:
         if name not in config.model_fields:

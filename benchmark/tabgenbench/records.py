@@ -209,20 +209,20 @@ class ScoreSpec(_Record):
         high: largest possible value, or None.
         unit: unit of the score, or empty.
         description: what the score measures, in one sentence.
-        blind_to: what a good value does not show.
+        blind_to: limitations of the score, such as faults of synthetic rows that a good value does not exclude.
         question: the question, such as ``privacy``, that the score helps to answer. Summaries leave out scores without
             a question.
-        floor: name of the control (a simple reference generator) whose score is a typical bad value, or empty. Boards
-            rescale scores so that this value becomes 0 and the value of the ceiling becomes 1.
-        ceiling: name of the control whose score is a typical good value, or empty. If this name is empty, the ceiling
-            is 1 for scores whose best value is the maximum ``high`` 1 and whose ``low`` is 0 or None. Other scores are
-            not rescaled.
-        detects: names of the planted failures (controls with a deliberate fault) that the score must detect.
+        floor: name of the control whose score is a typical bad value, or empty. Boards rescale the score so that this
+            value becomes 0 and the value of the ceiling becomes 1.
+        ceiling: name of the control whose score is a typical good value, or empty. Without a ceiling, the value 1 is
+            used if ``direction`` is ``higher``, ``high`` is 1, and ``low`` is 0 or None; otherwise, the score is not
+            rescaled.
+        detects: names of the planted failures that the score must detect.
         misses: names of the planted failures that the score is known not to detect.
         citation: publication of the score.
         ranked: whether boards mark the best generator. False if the score varies too much between trainings for such a
             comparison.
-        headline: whether boards show the score among the few main scores.
+        headline: whether the score is a headline score, which boards show first.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""The model of the dataset ``simulated-cells``, from which the generator ``truth-cells`` samples new rows.
+"""The model of the dataset ``simulated-cells``, from which the control ``truth-cells`` samples new rows.
 
 A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with treatment), and a donor d.
 The count x_g of gene g is drawn as follows:
@@ -11,18 +11,19 @@ The count x_g of gene g is drawn as follows:
     x_g ~ Poisson(L f_g Gamma(theta_g, 1 / theta_g))
 
 where h mixes the invariant latents, f is the expected share of each gene in the counts, and L is the library size.
-Given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. Donors are drawn with equal
-probability, and the frequencies of types and of treatment differ between donors.
+Gamma has the parameters shape and scale. Given f and L, counts are therefore negative binomial with mean m = L f_g and
+variance m + m^2 / theta_g. Donors are drawn with equal probability. The frequencies of types and of treatment differ
+between donors.
 
 The parameters are drawn once from the seed: mu ~ N(0, 1.3^2); delta_k = d0 + N(0, 0.4^2) with d0 a random direction of
 length 2.15; s ~ U(0.3, 1.2) and t ~ U(0.2, 0.9) for each latent; m ~ N(0, 1.5^2), centred over donors; A ~ N(0, 1 / 5);
 b ~ N(0, 1.2^2); W_i ~ N(0, 0.4^2) Bernoulli(0.35); W_s ~ N(0, 0.35^2) Bernoulli(0.5); l ~ N(0, 0.25^2);
-log theta ~ N(log 4, 0.6^2); types of a donor ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
+log theta ~ N(log 4, 0.6^2); P(type | donor) ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
 P(treated | donor) ~ U(0.35, 0.65).
 
 With ``n_conditions = 3``, half of the treated cells get a third condition. This condition has its own s and its own
-delta, with another direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is
-interpolated between its values at c = 0 and c = 1.
+delta, with another direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability for every
+donor, and s is interpolated between its values at c = 0 and c = 1.
 """
 
 from __future__ import annotations

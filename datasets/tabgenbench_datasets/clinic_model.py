@@ -72,12 +72,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Rows of the simulated table, including the values that will be missing.
+    """Rows of the simulated table, before the values that `missing` marks are removed.
 
     Attributes:
         values: the features, shape (n_rows, n_features), with finite values even where `missing` is true.
-        categories: the categorical features, including the columns that mark missing values, one row per patient.
-        missing: mask of the values that will be missing, shape (n_rows, n_features).
+        categories: the categorical features, including the columns that mark missing numbers, one row per patient.
+        missing: mask of the values to remove, shape (n_rows, n_features).
     """
 
     values: Floats
@@ -85,7 +85,7 @@ class Patients:
     missing: NDArray[np.bool_]
 
     def with_rows(self, rows: NDArray[np.bool_], others: Patients) -> Patients:
-        """Return a copy in which ``others`` replace the patients that the mask ``rows`` selects."""
+        """Return a copy in which the patients that the mask ``rows`` selects are replaced by ``others``, one by one."""
         values, categories, missing = self.values.copy(), self.categories.copy(), self.missing.copy()
         values[rows], missing[rows] = others.values, others.missing
         categories.loc[rows] = others.categories.to_numpy()
@@ -93,7 +93,7 @@ class Patients:
 
 
 def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
-    """Draw one patient for each element of ``ward``, a position in `WARDS`."""
+    """Draw one patient for each element of ``ward``; the elements are indices into `WARDS`."""
     numbers, codes = _draw_person(ward, rng)
     numbers |= _draw_stay(ward, numbers, codes, rng)
     stay = numbers["discharged"] - numbers["admitted"]

@@ -1,7 +1,7 @@
 """Download and verification of pinned files, which are files with a known hash.
 
-The hash is the git blob SHA-1, which git computes from the content of a file. A commit of a public repository therefore
-determines every byte of its files.
+The hash is the git blob SHA-1. A git commit identifies the content of its files by this hash, so a file that is
+downloaded from a given commit always has the same hash.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def public_url(variable: str) -> str:
 
 
 def blob_sha1(content: bytes) -> str:
-    r"""Return the git blob SHA-1 of a file's content: the hash of ``blob <bytes>\0`` and the content, in hex.
+    r"""Return the git blob SHA-1 of a file's content, in hex: the hash of ``blob <number of bytes>\0`` and the content.
 
     >>> blob_sha1(b"")
     'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'

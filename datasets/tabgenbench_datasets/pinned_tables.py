@@ -43,7 +43,7 @@ class PinnedTable(DatasetSource):
     """
 
     class Config(FileOptions):
-        """Roles of the columns, and the treatment of missing values."""
+        """Options that set the roles of columns and the treatment of missing values."""
 
     def __init__(
         self,

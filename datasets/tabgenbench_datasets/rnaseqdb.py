@@ -117,7 +117,7 @@ class RNAseqDB(DatasetSource):
         return self._read().table
 
     def identity(self) -> str:
-        """Return a hash of the options and of all files on the disk; the files are verified but not parsed.
+        """Return a hash of the options and of the files that `load` reads; the files are verified but not parsed.
 
         Raises:
             DataError: a required file is missing, or a file has a wrong hash.

@@ -106,7 +106,7 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code. For TCGA's study ``esca``, use the oesophagus site that ``esca`` names."""
+    """Return the tissue of a study code; for TCGA's study ``esca``, the oesophagus site in the argument ``esca``."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
@@ -208,7 +208,7 @@ def common_genes(tables: Collection[ExpressionFile]) -> list[str]:
 
 
 def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
-    """Return the symbols of the L1000 landmark genes, which a table of genes (GCT 1.3 text file) marks.
+    """Return the symbols of the genes that a table of genes (GCT 1.3 text file) marks as L1000 landmark genes.
 
     Raises:
         DataError: the file cannot be read, its hash is wrong, or it lacks a column.

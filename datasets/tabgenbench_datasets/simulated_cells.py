@@ -26,8 +26,8 @@ class SimulatedCells(DatasetSource):
     """Cells drawn from the model in `tabgenbench_datasets.cells_model`.
 
     Equal options give equal tables. The columns ``z_inv_1`` to ``z_inv_5``, ``z_spur_1`` and ``z_spur_2`` of ``obs``
-    contain the true latent factors, which metrics see and generators do not see. The reference generator
-    ``truth-cells`` draws new cells from the same model.
+    contain the true latent factors, which metrics see and generators do not see. The control ``truth-cells``
+    draws new cells from the same model.
     """
 
     name: ClassVar[str] = "simulated-cells"

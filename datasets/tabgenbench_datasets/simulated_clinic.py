@@ -43,7 +43,7 @@ class SimulatedClinic(DatasetSource):
     """Rows drawn from the model in `tabgenbench_datasets.clinic_model`.
 
     The ward is the condition. The columns to predict (targets) are the category ``outcome`` and the number ``cost``.
-    The reference generator ``truth`` draws new rows from the same model.
+    The control ``truth`` draws new rows from the same model.
     """
 
     name: ClassVar[str] = "simulated-clinic"

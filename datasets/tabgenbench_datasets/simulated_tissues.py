@@ -23,7 +23,7 @@ __all__ = ["SimulatedTissues"]
 class SimulatedTissues(DatasetSource):
     """Rows drawn from the model in `tabgenbench_datasets.simulation`.
 
-    Equal options give equal tables. The reference generator ``truth`` draws new rows from the same model.
+    Equal options give equal tables. The control ``truth`` draws new rows from the same model.
     """
 
     name: ClassVar[str] = "simulated-tissues"

@@ -1,4 +1,4 @@
-"""The model of the dataset ``simulated-tissues`` and of the reference generator ``truth``.
+"""The model of the dataset ``simulated-tissues`` and of the control ``truth``.
 
 Row r has tissue t, status s (0 normal, 1 cancer) and donor d. The expression x of gene g in row r is defined on the
 scale y = log2(x + 1):
@@ -90,7 +90,7 @@ def make_design(config: SimulationConfig) -> Design:
     """Return the tissue, status and donor of every row to simulate.
 
     Donors are spread evenly over the tissues. In each tissue, a third of the donors have a normal row, a third have a
-    cancer row, and a third have a cancer row and a row of the adjacent normal tissue.
+    cancer row, and a third have both.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -106,12 +106,12 @@ def make_design(config: SimulationConfig) -> Design:
 class TissueModel:
     """The parameters of the model.
 
-    Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
+    Shape letters: ``T`` tissues, ``S`` statuses, ``G`` genes, ``M`` modules. Formulas: see the module.
 
     Attributes:
         mean_TSG: mean of each condition on the log2(x + 1) scale before clipping, shape (T, 2, G).
         amplitude_TM: amplitude of each module in each tissue.
-        part_TG: the parameter ``b``: 1 if modules affect the gene in the tissue, else 0.
+        part_TG: 1 if modules affect the gene in the tissue, else 0 (``b`` in the formulas).
         loadings_MG: loadings of the genes on the modules.
         sigma_G: standard deviation of the noise of each gene.
     """

@@ -1,4 +1,4 @@
-"""Reference generator ``truth``: samples from the model of dataset ``simulated-tissues`` or ``simulated-clinic``."""
+"""Control ``truth``, which samples from the model of the dataset ``simulated-tissues`` or ``simulated-clinic``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ROUNDS = 100  # attempts to draw rows whose categories all occur in the training
 class Truth(Generator):
     """Samples new rows from the model of the simulation, as a perfect generator would.
 
-    This reference generator does not learn from training rows. A generator with better scores has memorised rows, or
-    the scores do not measure closeness to the distribution. A synthetic table must not contain categories that are
-    missing in the training rows. Rows of ``simulated-clinic`` with such a category are therefore sampled again.
+    This control does not learn from training rows. If a generator has significantly better scores, it has memorised
+    rows, or the scores do not measure closeness to the distribution. A synthetic table must not contain categories that
+    are missing in the training rows. Rows of ``simulated-clinic`` with such a category are therefore sampled again.
     """
 
     name: ClassVar[str] = "truth"

@@ -1,4 +1,4 @@
-"""Generator ``truth-cells``, which samples from the true model of the dataset ``simulated-cells``."""
+"""Control ``truth-cells``, which samples from the true model of the dataset ``simulated-cells``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER = f"truth-cells samples from the model of {SimulatedCells.name!r} and of n
 class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
-    The generator does not learn from training rows. The donor of each cell is drawn from all donors of the simulation,
+    The control does not learn from training rows. The donor of each cell is drawn from all donors of the simulation,
     with the probabilities of the model, so the donor may have no training row.
     """
 
@@ -36,7 +36,7 @@ class TruthCells(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for a table whose conditions or scaling differ from those of the simulation."""
+        """Raise `Unsupported` for a table without counts, or with other condition columns than the simulation."""
         if schema.conditions not in DESIGNS or not schema.per_10k:
             raise Unsupported(OTHER)
 

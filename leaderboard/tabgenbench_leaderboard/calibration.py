@@ -89,7 +89,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
     The result is written to the store. Results that the store already contains are not computed again.
 
     Returns:
-        The calibration and the finished runs, without results of failed trainings and metrics.
+        The calibration, without results of failed trainings and metrics, and the finished run of each suite.
 
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
@@ -113,10 +113,10 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
     """Return the suites (sets of trainings and metrics) that a calibration runs.
 
     Privacy scores are tested on splits into thirds. In these tests, the planted failures of privacy are compared with
-    the control `unseen-third`, which returns rows of the third on which no model is trained. The other planted failures
-    are not used, because they consist of training rows, which every privacy attack finds. All other scores are tested
-    on ordinary splits, where all planted failures are compared with real training rows. These scores should not detect
-    the planted failures of privacy.
+    the control `unseen-third`, which returns rows of the third that is neither trained on nor tested on in any fold.
+    The other planted failures are not used, because they are made of training rows, which every privacy attack finds.
+    All other scores are tested on ordinary splits, where all planted failures are compared with real training rows.
+    These scores are not expected to detect the planted failures of privacy.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]

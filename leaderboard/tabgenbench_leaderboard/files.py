@@ -70,7 +70,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Read a board from a ``board.json`` of this or an older version, and compute ranks and summaries again.
+    """Read a board from a ``board.json`` of this or an older TabGenBench, and compute ranks and summaries again.
 
     Args:
         path: path of the ``board.json``.
@@ -114,7 +114,8 @@ def render_board(
         board: the board.
         formats: formats of the files.
         artifacts: tables from which metrics draw their figures; None if no metric draws figures.
-        kept: folder of figures to reuse, because ``board.json`` lacks the data of figures that metrics draw.
+        kept: folder of an earlier rendering, from which figures of metrics are reused; needed for a board that was read
+            from ``board.json``, which lacks the data of these figures.
         extras: additional results that some formats need.
 
     Raises:

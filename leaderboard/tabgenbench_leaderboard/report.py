@@ -1,4 +1,4 @@
-"""The report ``leaderboard``, which returns a board as a Python object for notebooks and commands."""
+"""The plugin ``leaderboard`` (a `Report`), which builds a board and returns it as a Python object."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
-        """Return the scores of synthetic tables and the dataset cards that the formats show in addition to the board.
+        """Return the results that the formats show in addition to the board.
 
         Args:
             formats: the formats to write.
@@ -143,7 +143,7 @@ class BoardView:
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
     def text(self, where: Sequence[str] | None = None) -> str:
-        """Return the headline as text; ``where`` contains its last lines, which say where the full board is."""
+        """Return the headline as text; it ends with the lines ``where``, by default the command for the full board."""
         if where is None:
             where = again(f"{self.board.suite} --store {self.store_folder}")
         return headline_text(self.board, where)

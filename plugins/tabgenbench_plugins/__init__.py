@@ -1,4 +1,7 @@
-"""Registration of the generators and metrics that ship with TabGenBench; their modules are imported when used."""
+"""Registration of the generators and metrics that ship with TabGenBench.
+
+The module of a generator or metric is imported when this generator or metric is first used.
+"""
 
 from __future__ import annotations
 

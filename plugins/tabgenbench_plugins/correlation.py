@@ -164,7 +164,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 
 def triangle(z: Floats) -> Floats:
-    """Return the correlation of each pair of features i < j, computed from unit columns, shape (p (p - 1) / 2,)."""
+    """Return the correlation of each pair of features i < j, shape (p (p - 1) / 2,), from the unit columns ``z``."""
     from scipy.spatial.distance import squareform
 
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal

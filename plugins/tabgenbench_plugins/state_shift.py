@@ -36,7 +36,7 @@ class StateShifts:
 
     @classmethod
     def of(cls, train: Table, options: CellOptions) -> StateShifts:
-        """Group the rows of a table.
+        """Group the rows of a table by type and state, which are two condition columns.
 
         Raises:
             Unsupported: the table has fewer than two condition columns.
@@ -50,17 +50,17 @@ class StateShifts:
         return cls(columns, train.dense(), *labels)
 
     def rows(self, kind: str, state: str) -> NDArray[np.int64]:
-        """Return the positions of the rows of a type in a state."""
+        """Return the positions of the rows with type ``kind`` and state ``state``."""
         found: NDArray[np.int64] = np.flatnonzero((self.kinds == kind) & (self.states == state))
         return found
 
     def mean(self, kind: str, state: str) -> NDArray[np.float64]:
-        """Return the mean row of a type in a state, shape (n_features,)."""
+        """Return the mean of the rows with type ``kind`` and state ``state``, shape (n_features,)."""
         found: NDArray[np.float64] = self.values[self.rows(kind, state)].mean(axis=0, dtype=np.float64)
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the state in which a type has most rows, apart from ``state``; None if there is no other state."""
+        """Return the state other than ``state`` with the most rows of type ``kind``; None if there is no such row."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
@@ -70,11 +70,11 @@ class StateShifts:
         return sorted(str(name) for name in both[0] & both[1] if name != kind)
 
     def shift(self, kind: str, state: str, base: str) -> NDArray[np.float64]:
-        """Return the mean of a type in a state minus its mean in the base state, shape (n_features,)."""
+        """Return the mean of type ``kind`` in state ``state`` minus its mean in state ``base``, shape (n_features,)."""
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return each combination of type and state in a table of conditions, with the positions of its rows."""
+        """Return each combination of type and state in ``conditions``, with the positions of the rows that have it."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

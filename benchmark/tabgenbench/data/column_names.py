@@ -48,12 +48,12 @@ def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str)
 
 
 def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
-    """Return the column with this name, or the only column whose name differs only in leading or trailing blanks.
+    """Return the column with this name or, without one, the column whose name is equal except for blanks at the ends.
 
     A name that matches no column is returned unchanged.
 
     Raises:
-        DataError: several columns differ from the name only in leading or trailing blanks.
+        DataError: no column has this name, and the names of several columns are equal to it except for blanks.
     """
     if asked in columns:
         return asked

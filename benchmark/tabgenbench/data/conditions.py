@@ -1,4 +1,4 @@
-"""Integer codes of conditions and other categorical columns, and replacement of conditions without training rows."""
+"""Integer codes of categorical columns, and the choice of a similar condition if one has no training rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ConditionCodes:
         """Return the integer codes of condition values, shape (n_rows, n_columns).
 
         Raises:
-            DataError: a value occurs in no training row; `nearest_known` replaces such conditions.
+            DataError: a value occurs in no training row. To replace such conditions, call `nearest_known` first.
         """
         codes = np.empty((len(conditions), len(self.columns)), dtype=np.int64)
         for j, (column, values) in enumerate(zip(self.columns, self.categories, strict=True)):

@@ -42,13 +42,13 @@ def to_frame(table: Table) -> pd.DataFrame:
 
 
 def left_out(table: Table) -> list[Column]:
-    """Return the columns of the file that `to_frame` leaves out."""
+    """Return the columns of the dataset's file that `to_frame` leaves out."""
     made = {*table.obs.columns, *table.features}
     return [one for one in layout_of(table).columns if one.constant is None and one.name not in made]
 
 
 def layout_of(table: Table) -> Layout:
-    """Return the layout of a table; if it has none, return a layout with the columns of ``obs``, then the features."""
+    """Return `Source.layout` (columns of the file) or, without it, a layout of ``obs``, then the features."""
     if table.source.layout is not None:
         return table.source.layout
     companions = {gap.shown_by for gap in table.schema.numeric_gaps()}

@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return the table with ``notes`` and sentences on its unusual content added to ``source.note``.
+    """Return the table after appending ``notes``, and notes on possible mistakes in the table, to ``source.note``.
 
     Raises:
         DataError: every row has a different combination of conditions.

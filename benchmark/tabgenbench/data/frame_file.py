@@ -50,8 +50,8 @@ def read_frame(
 
     The sample ids are the column ``ids`` if it is given. Otherwise the first column contains the ids if it has no name,
     if its name is in `ID_NAMES`, if pandas wrote it as an index (``Unnamed: 0``), or if it contains text without
-    repeated values. If there is no column of ids, rows are numbered from 1. If no column has a given name, the only
-    column whose name differs in nothing but leading or trailing blanks is used.
+    repeated values. If there is no column of ids, rows are numbered from 1. `match_column` finds the columns that
+    ``ids`` and ``text`` name, even if leading or trailing blanks differ.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
@@ -99,7 +99,7 @@ def known_suffix(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Convert exceptions that libraries raise for a corrupt file, in the ``with`` block, to `DataError`."""
+    """Convert an exception that a library raises for a corrupt file inside the ``with`` block to `DataError`."""
     try:
         yield
     except DataError:
@@ -169,10 +169,10 @@ def check_unique_names(columns: pd.Index, where: Path | str) -> None:
 def index_by_id(
     frame: pd.DataFrame, path: Path | str, *, ids: str | None = None, text: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Return a frame indexed by unique sample ids (text), found by the rules of `read_frame`.
+    """Return a frame whose index is the unique sample ids as text; `read_frame` states how the ids are found.
 
-    ``attrs["ids"]`` of the returned frame is the name of the column of sample ids, if there is one. If pandas wrote
-    this column as an index (``Unnamed: 0``), older copies of the index (``Unnamed: 0.1``) are dropped.
+    ``attrs["ids"]`` of the returned frame is the name of the column of sample ids, if there is one. If this column is
+    an index that pandas wrote (``Unnamed: 0``), columns with older copies of the index (``Unnamed: 0.1``) are dropped.
 
     Raises:
         DataError: the column ``ids`` does not exist, or an id is missing or occurs twice; the message names the row.

@@ -13,7 +13,7 @@ __all__ = ["fill_gaps", "medians_at_gaps"]
 
 
 def medians_at_gaps(train: Table) -> dict[str, float]:
-    """Return the training median of each feature with missing values; 0 for a feature without any training value."""
+    """Return the training median of each feature with gaps in the schema; 0 for a feature without a training value."""
     medians = {}
     for gap in train.schema.numeric_gaps():
         present = train.X[:, train.features.index(gap.column)][~train.is_gap(gap.column)]

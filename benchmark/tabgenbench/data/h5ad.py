@@ -55,9 +55,8 @@ def write_table(
 ) -> None:
     """Write an uncompressed h5ad file, which can be memory-mapped.
 
-    The write is not atomic: write to a temporary path, then rename.
-
-    Disk space is reserved first, because HDF5 may crash when the disk is full.
+    The write is not atomic, so give a temporary path and rename the file afterwards. Disk space is reserved first,
+    because HDF5 may crash when the disk is full.
 
     Args:
         table: the table.
@@ -98,7 +97,7 @@ def _bytes_of(values: Matrix | pd.DataFrame) -> int:
 
 @contextmanager
 def _reserved(file: FileIO, size: int) -> Iterator[None]:
-    """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
+    """Reserve disk space for a file; if the disk is full, remove the file and raise `OSError`.
 
     On a file system that cannot reserve space, such as some network file systems, nothing is reserved.
     """
@@ -191,10 +190,11 @@ def read_transform(path: Path) -> Transform:
 
 
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-    """Build a table from an `anndata.AnnData`; arguments override the properties stored by `to_anndata`.
+    """Build a table from an `anndata.AnnData`.
 
-    If `to_anndata` stored ``per_10k`` (counts are normalised by library size), the returned table has ``per_10k``
-    unless ``scale`` or ``log2p1`` is given.
+    The arguments ``schema`` and ``meaning`` (``scale``, ``log2p1``, ``source``) override the properties that
+    `to_anndata` stored. A stored ``per_10k`` (see `Schema`) is added to a given ``schema``, unless ``scale`` or
+    ``log2p1`` is given.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
@@ -244,7 +244,7 @@ def _read_column(stored: h5py.Group | h5py.Dataset) -> Any:
 
 
 def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
-    """Write a frame, with the same bytes as anndata, because stores compare files by hash."""
+    """Write a frame with the bytes that anndata writes, so that files from both have the same hash."""
     group = parent.create_group(name)
     group.attrs["column-order"] = list(frame.columns)
     group.attrs["_index"] = INDEX

@@ -32,8 +32,8 @@ def frame_as_read(
 ) -> pd.DataFrame:
     """Return a copy of a frame; the copy is indexed by sample ids (text), and its column names are text.
 
-    If ``ids`` is given, the column or index of this name contains the ids. Otherwise the index contains the ids. If the
-    index is a `RangeIndex` (row numbers), the column of ids is found as in `read_frame`.
+    If ``ids`` is given, the column or index of this name contains the ids. Otherwise the index contains the ids, unless
+    it is a `RangeIndex` (row numbers); the column of ids is then found as in `read_frame`.
 
     Args:
         frame: one row per sample; it is not changed.
@@ -68,7 +68,7 @@ def frame_as_read(
 def adata_as_read(
     adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = (), layer: str = ""
 ) -> Any:
-    """Return a copy of an `anndata.AnnData`, indexed by sample ids and without the names in ``ignore``.
+    """Return a copy of an `anndata.AnnData`, indexed by sample ids, without the columns and features in ``ignore``.
 
     Args:
         adata: one row per sample; it is not changed.

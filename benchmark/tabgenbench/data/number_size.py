@@ -43,7 +43,7 @@ def too_large(column: pd.Series) -> str:
 
 
 def too_large_in_matrix(values: Any) -> tuple[int, int] | None:
-    """Return the row and column of a too large number in a dense or sparse matrix, or None without such a number."""
+    """Return row and column of a number that is too large in a dense or sparse matrix, or None if there is none."""
     if values.dtype != np.float64:
         return None
     stored = values.data if sparse.issparse(values) else np.asarray(values)

@@ -15,11 +15,11 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Gaps (missing values) of a column; rows with a gap have ``value`` in the ``obs`` column ``shown_by``. Immutable.
+    """How the gaps (missing values) of one column are marked. Immutable.
 
-    A categorical companion column marks the gaps of a numeric feature; generators generate the companion column too. At
-    a gap, ``X`` contains the median of the training rows as a placeholder. Gaps of a column of ``obs`` are a separate
-    category of this column, so no companion column is needed.
+    The field ``shown_by`` names a column of ``obs``. In rows with a gap, this column contains the text of the field
+    ``value``. For a numeric feature, it is a companion column, which generators generate too. For a column of ``obs``,
+    it is the column itself, in which gaps are a separate category.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -35,7 +35,7 @@ class Split:
         config: configuration, in which default values are resolved: ``stratified`` and ``grouped`` are never None.
         seed: seed of the random choices.
         dataset: fingerprint (hash) of the table.
-        pooled: labels of conditions with too few rows for a training row and a test row. The rows of these conditions
+        pooled: labels of conditions with too few rows or donors for a row on each side. The rows of these conditions
             were pooled and split together.
         reference: for a split into thirds, sample ids of the third that is neither training nor test; otherwise empty.
         features: features that the split keeps, in the order of the table; empty if the split keeps all features.
@@ -58,7 +58,7 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 of the dataset's fingerprint, the config, the seed and the ids, in hex."""
+        """The SHA-256, in hex, of the dataset's fingerprint, the configuration, the seed, the ids and ``features``."""
         return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
 
     def ids(self, side: SplitSide) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Split:
         return sides[side]
 
     def rows(self, table: Table, side: SplitSide) -> NDArray[np.int64]:
-        """Return the positions of the rows of a side (training, validation, test or reference) in the table.
+        """Return the positions in the table of the rows of a side (training, validation, test or reference).
 
         Raises:
             DataError: the table lacks a row of the split.
@@ -85,7 +85,7 @@ class Split:
         return rows
 
     def to_json(self) -> str:
-        """Return the split as JSON, with its fingerprint, its kind and the number of rows of each side."""
+        """Return the split as JSON, with its fingerprint, its kind and the number of rows per `SplitSide`."""
         sides = ("train", "validation", "test", *(["reference"] if self.reference else []))
         rows = {side: len(getattr(self, side)) for side in sides}
         head = {"fingerprint": self.fingerprint, "kind": self.kind, "rows": rows, "pooled": self.pooled}
@@ -144,21 +144,20 @@ def make_split(
     fingerprint: str | None = None,
     fold: int | None = None,
 ) -> Split:
-    """Return a split of a table; equal tables, configs and seeds give equal splits, in any process.
+    """Return a split of a table. Equal tables, configurations and seeds give equal splits, in any process.
 
     In a stratified split, the share of test rows is about ``test_fraction`` in each condition, and every condition has
-    a training row (before ``drop_from_training`` is applied) and a test row. Conditions with too few rows for this are
-    merged into one pooled condition, and the split lists their labels. In a grouped split, all rows of a group, such as
-    a donor, are on one side: training, validation or test. The choice of test rows does not depend on
-    ``validation_fraction`` and ``train_rows``.
+    a training row and a test row, unless ``leave_out``, ``drop_from_training`` or ``train_rows`` removes them.
+    Conditions with too few rows or donors for a row on each side are merged into one pooled condition; `Split.pooled`
+    contains their labels. In a grouped split, all rows of a group, such as a donor, are on one side: training,
+    validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    A split into thirds divides the rows into A, B and C; it may also be stratified and grouped. One fold has the
-    training rows A and the test rows B. The other fold has the training rows B and the test rows A. In the two folds, C
-    contains the reference rows. Highly variable features are chosen from the training rows, without validation rows.
+    A split into thirds divides the rows into A, B and C; it may also be stratified and grouped. Fold 0 trains on A and
+    tests on B, and fold 1 the reverse. C contains the reference rows, which no model gets.
 
     Args:
         table: the table, with unique sample ids.
-        config: configuration; stratified and grouped by default.
+        config: configuration; by default, stratified if the table has conditions, and grouped if it has a group.
         seed: seed of the random choices, at least 0.
         fingerprint: the fingerprint of the table; by default it is computed.
         fold: for a split into thirds, 0 or 1: the number of the fold; for other splits, None.
@@ -268,11 +267,11 @@ def rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: st
 
     Args:
         table: the table.
-        values: for each obs column, the values of which a row must have one.
+        values: allowed values by obs column. In each column, a row must have one of the allowed values.
         option: name of the option that gives the values, for messages.
 
     Raises:
-        ConfigError: a column is not in obs, or no row has a value or the combination of values.
+        ConfigError: a column is not in obs, a value occurs in no row, or no row has allowed values in all columns.
     """
     rows = np.ones(table.n_rows, dtype=bool)
     where = f"split: option {option!r}"
@@ -292,7 +291,6 @@ def rows_with(table: Table, values: Mapping[str, tuple[str, ...]], *, option: st
 
 
 def _may_train(table: Table, config: SplitConfig, candidates: Mask) -> Mask:
-    """Return which candidates the option ``drop_from_training`` keeps."""
     if config.drop_from_training is None:
         return candidates
     kept: Mask = candidates & ~rows_with(table, config.drop_from_training, option="drop_from_training")

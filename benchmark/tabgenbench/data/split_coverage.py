@@ -21,8 +21,7 @@ def coverage_note(split: Split, table: Table) -> str:
     """Return a note on conditions without training rows or test rows, on rare conditions, and on dropped rows.
 
     A condition lacks training or test rows if it has too few rows, or if all its rows belong to one group, because the
-    rows of a group stay together. Rows are dropped by the option ``drop_from_training``. The note is empty if the split
-    has none of these conditions and rows.
+    rows of a group stay together. Rows are dropped by the option ``drop_from_training``.
     """
     return "; ".join(part for part in [*_conditions(split, table), _dropped(split, table)] if part)
 

@@ -109,7 +109,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Return whether two folders contain the same split; files with equal content may have different bytes."""
+    """Return whether two folders contain the same split. Equal values count as equal, even if their bytes differ."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -226,7 +226,7 @@ def read_stored_tables(folder: Path) -> tuple[Table, Table]:
 
 
 def read_reference(folder: Path) -> Table | None:
-    """Return the reference rows on the evaluation scale, or None if the split has none."""
+    """Return the reference rows, which no model gets, on the evaluation scale; None if the split is not into thirds."""
     path = folder / REFERENCE
     return read_transform(path).apply(read_table(path)) if path.exists() else None
 

@@ -1,4 +1,4 @@
-"""Stratified selection of held-out rows, in which all rows of a donor are either held out or kept.
+"""Stratified selection of held-out rows, in which the rows of a donor are held out together or kept together.
 
 ``strata`` are integer codes of the conditions of the rows; rows with the same code form a stratum. A unit is a group of
 rows that stay together, such as the rows of a donor, or a single row. ``units`` are integer codes of the units.
@@ -32,12 +32,12 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Choose held-out rows such that every stratum has a held-out row and a kept row.
 
-    If a stratum cannot have both, for example because all its rows are from one donor, it is merged into a pooled
-    stratum.
+    All strata for which this fails, for example because all rows of a stratum are from one donor, are merged into one
+    pooled stratum.
 
     Args:
         strata: code of the stratum of each row, shape (n_rows,).
-        units: code of the unit of each row, shape (n_rows,).
+        units: code of the unit (such as the donor) of each row, shape (n_rows,).
         fraction: share of the rows to hold out.
         rng: source of all randomness.
         forced: mask of the rows that must be held out, shape (n_rows,).
@@ -62,11 +62,11 @@ def hold_out_both_sides(
 def hold_out(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
 ) -> Mask:
-    """Choose held-out rows in every stratum; if possible, fulfil ``needs``.
+    """Choose held-out rows in every stratum; if possible, each stratum gets the rows that ``needs`` demands.
 
-    Units of several rows are assigned first, in random order. A unit is held out if the held-out shares of its strata
-    then come nearer to ``fraction``. Units of one row are assigned last, in random order. In every stratum, such units
-    are held out until the target number of held-out rows is reached.
+    All rows of a unit are held out, or none. Units of several rows are decided first, in random order: a unit is held
+    out if this brings the held-out shares of its strata nearer to ``fraction``. In every stratum, random units of one
+    row are then held out until the target number of held-out rows is reached.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).
@@ -105,7 +105,6 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Merge the pooled strata; return the new stratum code of each row, and the `Needs` of the new strata."""
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
         return strata, Needs(needed, needed)
@@ -146,10 +145,11 @@ def _place_units(
 ) -> None:
     """Decide in random order which units of several rows are held out, and mark their rows in ``held``.
 
-    Let ``f`` be the fraction, ``d`` the held-out rows of a stratum minus ``f`` times its assigned rows, and ``c`` the
-    rows of the unit in the stratum. If the unit is held out instead of kept, d^2 is larger by c (2 d + c (1 - 2 f)).
-    This difference is divided by the number of rows of the stratum, and summed over the strata of the unit and the
-    whole table (as one stratum). The unit is held out if the sum is negative, unless ``needs`` requires another choice.
+    Let ``f`` be the fraction. For a stratum, let ``d`` be the number of held-out rows minus ``f`` times the number of
+    rows decided so far (held out or kept), and ``c`` the number of rows of the unit. If the unit is held out instead of
+    kept, d^2 is larger by c (2 d + c (1 - 2 f)). This difference is divided by the size of the stratum, and summed over
+    the strata of the unit and, as one more stratum, the whole table. The unit is held out if the sum is negative,
+    unless a stratum gets the held-out or kept row that ``needs`` demands only by the opposite choice.
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()

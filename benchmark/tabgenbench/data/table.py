@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
+    """A table of ``n_rows`` samples with numeric features and categorical columns. Immutable by convention.
 
     Attributes:
         X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. A gap (missing value) is
@@ -91,7 +91,7 @@ class Table:
 
     @property
     def n_features(self) -> int:
-        """Number of features."""
+        """Number of numeric features."""
         return int(self.X.shape[1])
 
     @property
@@ -219,7 +219,10 @@ class Table:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, schema: Schema | None = None, **meaning: Any) -> Table:
-        """Return a table from a frame; columns with a role and text targets go to ``obs``, other columns are features.
+        """Convert a frame to a table.
+
+        Columns with a role, and targets that contain text, become columns of ``obs``. All other columns become
+        features.
 
         Args:
             frame: one row per sample, indexed by sample id.
@@ -267,7 +270,7 @@ def as_categorical(column: pd.Series) -> pd.Series:
 
 
 def condition_labels(conditions: pd.DataFrame) -> pd.Series:
-    """Return a label for each row that joins its condition values, such as ``tissue=lung, status=normal``.
+    """Return, for each row, a label that joins its condition values, such as ``tissue=lung, status=normal``.
 
     If the frame has no columns, every label is ``all``.
     """

@@ -141,7 +141,7 @@ def table_from_adata(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Convert the result of `read_h5ad` to a table and check it; the arguments are as in `read_table_file`."""
+    """Convert an object from `read_h5ad` to a table, and check the table; for the arguments, see `read_table_file`."""
     from tabgenbench.data.h5ad import from_anndata
 
     schema = match_roles(schema, [*adata.obs.columns, *adata.var_names], where=str(path))
@@ -175,7 +175,7 @@ def table_from_frame(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Convert the result of `read_frame` to a table and check it; the arguments are as in `read_table_file`."""
+    """Convert a frame from `read_frame` to a table, and check the table; for the arguments, see `read_table_file`."""
     scale = scale or ("counts" if schema.per_10k else "linear")
     log2p1 = scale == "counts" and not schema.per_10k if log2p1 is None else log2p1
     schema = match_roles(schema, list(frame.columns), where=str(path))

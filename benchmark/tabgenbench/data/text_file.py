@@ -97,7 +97,6 @@ def read_text(
 
 
 def _begin_with_blanks(first: pd.DataFrame) -> bool:
-    """Return whether all values of a column begin with a blank, as in a file with a blank after each comma."""
     row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
     candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]
     return any(first[name].dropna().str.startswith(" ").all() for name in candidates)

@@ -26,7 +26,7 @@ class Transform:
     is already standardized, the conversion changes nothing.
 
     Attributes:
-        mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
+        mean: mean of each feature over training rows, after the logarithm if one is applied, shape (n_features,),
             float64.
         std: population standard deviation of the values that ``mean`` averages, shape (n_features,), float64; 1 for a
             feature that is constant in training rows.
@@ -91,10 +91,10 @@ class Transform:
         return cls(mean, std, train.scale, False, library=(float(libraries.mean()), spread))
 
     def apply(self, table: Table) -> Table:
-        """Return a table on the evaluation scale; a table on that scale is returned unchanged.
+        """Return a table on the evaluation scale.
 
-        If log2(x + 1) is applied, negative values count as 0. The feature `LIBRARY` (library size), which
-        `for_generator` adds, is left out.
+        If log2(x + 1) is applied, negative values count as 0. A table on the evaluation scale is returned unchanged,
+        but without the feature `LIBRARY` (library size) that `for_generator` adds.
         """
         if table.scale == "standardized":
             return table.keep_features(table.features[:-1]) if has_library(table) else table
@@ -104,8 +104,8 @@ class Transform:
     def for_generator(self, table: Table) -> Table:
         """Return a table on the evaluation scale for a generator.
 
-        Counts get an additional last feature, the standardised log library size, which `invert` needs to undo the
-        normalisation of each row. Other tables are converted as by `apply`.
+        A table of counts gets one more feature at the end, the standardised log library size, which `invert` needs to
+        undo the normalisation of each row. Any other table is converted by `apply`.
         """
         if self.library is None or table.scale == "standardized":
             return self.apply(table)
@@ -117,9 +117,10 @@ class Transform:
         return replace(table, X=values, features=(*table.features, LIBRARY), scale="standardized")
 
     def to_store(self, table: Table) -> Table:
-        """Return sampled rows as they are stored: on the evaluation scale, with whole-number features rounded.
+        """Return sampled rows in the form in which they are stored.
 
-        Counts are stored as whole numbers in a sparse CSR matrix; negative values become 0.
+        Rows are stored on the evaluation scale, after features of whole numbers were rounded on the dataset's own
+        scale. For a dataset with ``per_10k``, counts are stored as whole numbers >= 0 in a sparse CSR matrix.
         """
         if self.library is not None and table.scale == "counts":
             return replace(table, X=whole_counts(table.X))
@@ -140,10 +141,10 @@ class Transform:
     def invert(self, table: Table) -> Table:
         """Return a table on the dataset's own scale; values that are negative after inverting log2(x + 1) become 0.
 
-        If ``library`` is not None, the result has whole counts in a sparse CSR matrix.
+        For a dataset with ``per_10k``, the result contains whole counts in a sparse CSR matrix.
 
         Raises:
-            DataError: the table was log-normalised and has no feature `LIBRARY`.
+            DataError: the dataset has ``per_10k``, and the table has no feature `LIBRARY` (library size).
         """
         if table.scale != "standardized":
             return table
@@ -174,8 +175,8 @@ class Transform:
     def round_whole(self, table: Table) -> Table:
         """Return a standardized table whose whole-number features are whole on the dataset's own scale.
 
-        Missing values are stored as medians of training rows, which are not rounded, because a median may lie between
-        two whole numbers.
+        At a missing value, the table contains the median of the training rows. It is not rounded, because a median may
+        lie between two whole numbers.
         """
         names = table.schema.whole_numbers
         if self.library is not None or not names or table.scale != "standardized" or self.own_scale == "standardized":

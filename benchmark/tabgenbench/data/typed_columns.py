@@ -171,5 +171,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value of the column that marks missing values in rows where the feature has a value."""
+    """Return the value of a companion column in rows in which the feature is not missing."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

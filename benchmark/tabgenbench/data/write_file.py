@@ -23,7 +23,7 @@ __all__ = ["check_target", "write_file"]
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raise `DataError` if a table cannot be written to a path, without changing any file.
+    """Check whether a table can be written to a path, and raise `DataError` if not; no file is changed.
 
     Args:
         path: the file; its suffix decides the format.

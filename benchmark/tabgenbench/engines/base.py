@@ -50,8 +50,8 @@ class Task:
         writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
             succeeds.
         uses_gpu: whether the task computes on a GPU.
-        preload: name of the list in `EngineOptions.preloads` whose modules are imported before the task starts. An
-            empty text selects the last list.
+        preload: name of the list in `EngineOptions.preloads` whose modules are imported before the task starts. If
+            there is no such list, the last list is used.
         environment: environment variables of the process, set before the task is loaded.
         distributions: names of the Python distributions that contain the task's plugins. The outcome records their
             versions.
@@ -103,8 +103,8 @@ class Mark:
     Attributes:
         phase: name of the phase.
         peak: peak memory of the previous phase in bytes, from `tabgenbench.engines.memory.own_peak`.
-        level: proportional set size of the process at the start of the phase, in bytes. The memory of later phases is
-            counted from this size. None keeps the ``level`` of the previous mark.
+        level: proportional set size of the process at the start of the phase, in bytes. It is subtracted from the
+            memory of this phase and the following phases. If it is None, the ``level`` of the previous mark is used.
     """
 
     phase: str
@@ -116,7 +116,8 @@ class Mark:
 class Usage:
     """Wall-clock seconds and peak memory (bytes) of one phase of a task.
 
-    The peak is the largest proportional set size of the process tree minus the last `Mark.level`.
+    The peak is the largest memory of the task's processes during the phase, minus the last `Mark.level` that is not
+    None.
     """
 
     seconds: float = 0.0
@@ -167,7 +168,7 @@ class EngineOptions:
         address: address of the cluster, in a format that the engine defines, or None.
         probe: an unused path in the folder of results (the store). An engine can write a file at this path to
             check that other machines see the store.
-        preloads: lists of modules, by name. `Task.preload` selects the list that is imported before the task starts.
+        preloads: the modules of each list, by the name of the list. `Task.preload` names the list of a task.
     """
 
     device: str = "auto"
@@ -211,7 +212,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options after checking that the device exists and choosing numbers of workers and threads.
+        """Check that the device exists; return the options with a device and numbers of workers and threads.
 
         The method must not leave a process running.
 
@@ -222,7 +223,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start to import the modules ``options.preloads[preload]`` for later tasks, without waiting for the end."""
+        """Start to import the modules ``options.preloads[preload]`` for later tasks; do not wait for the import."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

@@ -86,7 +86,7 @@ def describe_environment(
 
 
 def imported_versions() -> dict[str, str]:
-    """Return the version of each package in `OCCASIONAL` that this process has imported."""
+    """Return the versions of the imported packages that only some plugins and engines use (`OCCASIONAL`)."""
     return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 

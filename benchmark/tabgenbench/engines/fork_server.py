@@ -1,4 +1,4 @@
-"""Fork servers. A fork server is a process that imports modules once and then forks a process for each task."""
+"""Fork servers. A fork server is a process that imports modules once and then forks keepers, which fork workers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _connect(fds: Sequence[int]) -> tuple[int, int]:
 
 
 def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Return the settings that `multiprocessing` sends to a new process; a `ForkServer` omits the main script.
+    """Return the settings that `multiprocessing` sends to a new process, for a `ForkServer` without the main script.
 
     With the main script in the settings, the new process would import the script. Without the guard
     ``if __name__ == "__main__"``, the script would then start another run.

@@ -25,7 +25,7 @@ __all__ = ["InlineEngine", "run_here"]
 
 
 class InlineEngine(Engine):
-    """Runs every task in the calling thread, then restores the state of the process.
+    """Runs every task in the calling thread, then restores the process's state (see `unchanged_process`).
 
     The engine is meant for debuggers and fast tests. The engine has no limits of time and memory. If a task hangs or
     ends its process, the whole run hangs or ends. The output of a task is not captured. The measured time of the first
@@ -38,7 +38,7 @@ class InlineEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with an existing device, one worker, and one thread by default."""
+        """Return the options with a device in place of ``auto``, one worker and, by default, one thread."""
         for option, given in (
             ("--timeout", options.timeout is not None),
             ("--memory", options.memory is not None),
@@ -65,7 +65,7 @@ class InlineEngine(Engine):
 
 
 def run_here(task: Task, on_message: Callable[[Any], None]) -> Outcome:
-    """Run a task in this thread, restore the state of the process, and return the outcome of the task.
+    """Run a task in the calling thread, restore the process's state (see `unchanged_process`), and return the outcome.
 
     Time and memory are measured, but not limited. An engine that starts its own processes can call this function in
     each of them.

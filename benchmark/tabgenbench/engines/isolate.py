@@ -1,4 +1,4 @@
-"""Restoration of the state of a process after plugin code has run."""
+"""Context manager `unchanged_process`, which restores the state of the process after plugin code has run."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode only if the mode changes, because torch then imports its compiler (slow)."""
+    """Set torch's deterministic mode if it differs; the call is slow, because torch then imports its compiler."""
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 

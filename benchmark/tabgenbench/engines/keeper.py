@@ -98,7 +98,6 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:
-    """Wait for a child process and return its status (see `os.waitpid`), or None if the keeper must end first."""
     while True:
         while True:
             try:
@@ -117,7 +116,7 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill all descendants and wait for them; the children of a dead process become children of the keeper.
+    """Kill all descendants and wait for them.
 
     Resource trackers of `multiprocessing` get a second to remove the shared memory that a task has left.
     """

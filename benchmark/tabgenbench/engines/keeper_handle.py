@@ -66,7 +66,7 @@ class Keeper:
             send_handle(self.control, sender.fileno(), self.pid)
 
     def wait_status(self, seconds: float = KEEPER_SECONDS) -> int | None:
-        """Wait until the task has ended; return the worker's status from `os.waitpid`, or None after ``seconds``."""
+        """Wait at most ``seconds`` for the task's end. Return the worker's status (`os.waitpid`) if known."""
         if self._busy:
             with contextlib.suppress(EOFError, OSError):
                 if self.control.poll(seconds):

@@ -1,4 +1,4 @@
-"""The engine ``local``. A process that has imported the libraries forks a new process for each task."""
+"""The engine ``local``, which runs each task in a new process, forked from one that has imported the libraries."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machin
 class Supervisor:
     """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    A task is work for one process, such as a training. A fork server is a process that imports modules and then forks
-    the processes of tasks. Many threads may share one `Supervisor`.
+    Many threads may share one `Supervisor`.
 
     Args:
-        threads: number of threads of numerical libraries, for new fork servers only.
-        preloads: lists of modules by name. Before a task starts, the modules in the list named `Task.preload` are
-            imported; if there is no such list, the modules in the last list.
-        overlap: whether a task may start before all processes of an earlier, small task (below 1 GiB) have ended.
+        threads: number of threads of numerical libraries. A `ForkServer` that already exists keeps its number.
+        preloads: the modules of each list, by the name of the list. Before a task starts, the list `Task.preload` is
+            imported or, if there is no such list, the last list.
+        overlap: whether a task may start while processes of an earlier task are still ending, if the earlier task
+            succeeded without a GPU and used less than 1 GiB of memory.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Supervisor:
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
         """Run a task until it ends, exceeds a limit or ``stopping`` is set; return its outcome.
 
-        The processes of the task are then killed. ``on_message`` is called in this thread for each message, except for
-        a `Mark` (start of a phase).
+        Processes that the task leaves running are killed, with ``overlap`` possibly after the return. The calling
+        thread calls ``on_message`` for each message except a `Mark` (start of a phase).
         """
         keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -113,7 +113,7 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server for the modules in ``preloads[preload]``; if this is missing, in the last list."""
+    """Return the fork server for the modules in ``preloads[preload]`` or, without this list, in the last list."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
@@ -139,11 +139,11 @@ class LocalEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with ``cpu`` or ``cuda`` in place of ``auto``, and with defaults for missing numbers.
+        """Return the options with ``cpu`` or ``cuda`` for ``auto``, and with defaults of workers, threads and memory.
 
-        The default number of workers is the number of tasks that fit on the GPUs or, without a GPU, the number of cores
-        (at most 8). By default, the cores are divided equally among the workers, one thread per core, and the memory
-        limit of a task is 90 % of the machine's memory.
+        The default number of workers is ``slots_per_gpu`` per GPU. Without a GPU, it is the number of cores, but at
+        most 8. By default, the cores are divided equally among the workers, one thread per core, and the memory limit
+        of each task is 90 % of the machine's memory.
         """
         if options.address:
             raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")

@@ -43,7 +43,7 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
 def resident(processes: Iterable[psutil.Process]) -> int:
     """Return the memory of the processes that still run, in bytes: the sum of their resident set sizes.
 
-    This sum is at least the sum of the proportional set sizes, and reading it is a hundred times faster.
+    This sum is never smaller than the sum of the proportional set sizes, and can be read a hundred times faster.
     """
     total = 0
     for one in processes:
@@ -58,7 +58,7 @@ def own_level() -> int:
 
 
 def reset_own_peak(*, level: bool) -> None:
-    """Start a new measurement of `own_peak`; with ``level``, later peaks exclude the current resident size."""
+    """Start a new measurement of `own_peak`; if ``level`` is true, later peaks exclude the current resident size."""
     global _level, _children
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -68,9 +68,10 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return the peak resident size since the last `reset_own_peak`, minus the size at the last reset with ``level``.
+    """Return the peak resident size, in bytes, since the last call of `reset_own_peak`.
 
-    The peak is the largest size of this process or of a child process that has ended.
+    The peak is the maximum, not the sum, over this process and its child processes that have ended. The size at the
+    last call of `reset_own_peak` with ``level=True`` is subtracted.
     """
     children = _children_peak()
     return max(0, _status_bytes("VmHWM") - _level, children - _level if children > _children else 0)
@@ -100,7 +101,6 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """Yield the root folder, the name of the limit file, and this process's group, for cgroup versions 2 and 1."""
     places = {"": Path(), "memory": Path()}  # group by controller, which is empty in version 2
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():

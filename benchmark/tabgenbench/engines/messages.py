@@ -1,6 +1,6 @@
-"""Messages that a worker process sends through a pipe to the supervisor, which runs tasks.
+"""Messages that a worker process sends through a pipe to the `Supervisor` of its task.
 
-If other code writes invalid data to the pipe, the supervisor gets an exception instead of waiting forever.
+If other code writes invalid data to the pipe, the reader gets an exception instead of waiting forever.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TornMessage(Exception):
 
 
 class Outbox:
-    """The end of the pipe to which a worker writes; several threads may use one object."""
+    """The writing end of the pipe, in the worker; several threads may use one object."""
 
     def __init__(self, file: int) -> None:
         self._file = file
@@ -41,7 +41,7 @@ class Outbox:
 
 
 class Inbox:
-    """The end of the pipe from which the supervisor reads."""
+    """The reading end of the pipe."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

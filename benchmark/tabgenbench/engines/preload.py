@@ -1,7 +1,7 @@
-"""Module that a fork server imports last; the server then forks a new process for each task.
+"""Module that a fork server imports last, before it forks processes, which inherit the results.
 
-The module finds the thread pools of the loaded numerical libraries and excludes all loaded objects from garbage
-collection, once for all forked processes.
+The module finds the thread pools of the loaded numerical libraries, so that tasks need not search for them. It also
+excludes all loaded objects from garbage collection.
 """
 
 from __future__ import annotations

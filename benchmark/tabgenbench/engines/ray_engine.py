@@ -1,4 +1,4 @@
-"""The engine ``ray``, which runs tasks on the nodes of a cluster by the `Supervisor` of the engine ``local``."""
+"""The engine ``ray``, which runs tasks on this machine or on the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ LEAVE_SECONDS = 10.0
 class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process runs its tasks with one `Supervisor`, as the engine ``local`` does. Retries by Ray are
-    disabled, because Ray would mix the messages of two attempts. If a worker process or a node is lost, this engine
-    submits the task again. Without the option ``address``, the engine starts Ray on this machine, and `close` stops
-    Ray. For each task, Ray reserves at most the memory that the option ``memory`` sets.
+    In every Ray worker process, one `Supervisor` (as in the engine ``local``) starts the processes of tasks and
+    enforces the limits. Retries by Ray are disabled, because Ray would mix the messages of two attempts. If a worker
+    process or a node is lost, this engine submits the task again. Without the option ``address``, the engine starts Ray
+    on this machine, and `close` stops Ray.
 
     Raises:
-        ConfigError: Ray is not installed or does not answer, no node can run a task, or a node has other versions of
-            packages.
+        ConfigError: Ray is not installed or does not answer, no node can run a task, or the versions of Python or
+            packages on a node differ from those here.
         DeviceError: no node has a GPU.
         StoreError: a node cannot read or write the store.
     """
@@ -75,7 +75,10 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return options with an existing device; defaults are one thread, and as many workers as fit on the nodes."""
+        """Return the options with a device in place of ``auto``, and with numbers of workers and threads.
+
+        The default is one thread, and as many workers as tasks fit on the nodes.
+        """
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
@@ -137,14 +140,7 @@ class RayEngine(Engine):
             raise
 
     def _listen(self, stream: Any, on_message: Callable[[Any], None]) -> Outcome:
-        cancelled: float | None = None
-        while True:
-            if self._closing.is_set() and cancelled is None:
-                cancelled = time.monotonic()
-                self._ray.cancel(stream)
-            elif cancelled is not None and time.monotonic() - cancelled > STOP_SECONDS:
-                self._ray.cancel(stream, force=True)
-                return _ended()
+        while not self._closing.is_set():
             ready, _ = self._ray.wait([stream], timeout=POLL_SECONDS)
             if ready:
                 kind, content = self._ray.get(next(stream))
@@ -152,6 +148,14 @@ class RayEngine(Engine):
                     outcome: Outcome = content
                     return outcome
                 on_message(content)
+        # Ray marks a stream as ended when it is cancelled, and reading the stream then waits for the end of the task
+        # without a limit. The interrupt that Ray sends to the task can get lost, so the second call kills the process.
+        for force in (False, True):
+            self._ray.cancel(stream, force=force)
+            ended, _ = self._ray.wait([stream.completed()], timeout=STOP_SECONDS)
+            if ended:
+                break
+        return _ended()
 
     def _losses(self) -> tuple[type[Exception], ...]:
         errors = self._ray.exceptions
@@ -222,7 +226,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
 
     Args:
         limits: limits of the task. If the memory limit of the task exceeds ``memory``, only ``memory`` is reserved.
-        memory: memory limit that the user has set, in bytes, or None.
+        memory: value of the option ``memory`` of the engine, in bytes, or None.
         nodes: nodes of the cluster. Nodes with too few cores are ignored.
 
     Raises:

@@ -41,13 +41,13 @@ class Job:
 
     Attributes:
         token: a random name of the run.
-        probe: folder in the store whose file ``token`` contains the random name, so that a node can check that it sees
-            the same store. With None, the store is not checked.
+        probe: folder in the store with a file named ``token``, which contains the random name. A node reads the file to
+            check that it sees the same store. With None, the store is not checked.
         host: name of the machine that started the run.
         threads: number of threads of each task.
         folder: working folder of the process that started the run.
         paths: import paths (``sys.path``) of the process that started the run.
-        preloads: pairs of a name and the modules that are imported before a task with this name (see `EngineOptions`).
+        preloads: `EngineOptions.preloads`, as pairs of the name of a list and the modules in the list.
     """
 
     token: str
@@ -116,7 +116,7 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
 
 
 def near_copy(folder: Path, scratch: Path) -> Path:
-    """Return a copy of a folder below ``scratch``, or the folder itself if copying fails.
+    """Copy a folder to a place below ``scratch``, and return the path of the copy; if copying fails, return ``folder``.
 
     The processes of a node share one copy.
     """
@@ -145,7 +145,6 @@ def leave_node(token: str) -> None:
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Return the `Supervisor`, which runs the tasks of a run; the first call prepares this process."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
@@ -191,8 +190,8 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray's worker process ends by itself only if process 1 becomes its
-            parent. Under Slurm, systemd or in a container, another process becomes the parent.
+        InterruptedError: Ray on this node has ended, so this process has another parent. Ray itself ends the process
+            only if the new parent has the process id 1, which is not the case under Slurm, systemd or in a container.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):

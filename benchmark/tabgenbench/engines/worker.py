@@ -50,7 +50,7 @@ class Given:
 def mark(phase: str, *, measure: bool = False) -> Mark:
     """Return the message that starts a phase (such as ``fit``) and contains the peak memory of the previous phase.
 
-    With ``measure``, the memory of later phases is the memory in excess of the current memory of the process.
+    If ``measure`` is true, the current memory of the process is subtracted from the memory of later phases.
     """
     peak = own_peak()
     reset_own_peak(level=measure)
@@ -145,7 +145,10 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return status, reason and traceback of an error in a plugin; the text ``where`` precedes a failure's reason."""
+    """Return status, reason and traceback of an error in a plugin.
+
+    The reason begins with the text ``where``, unless the error is `Unsupported` (status ``skipped``, no traceback).
+    """
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -185,7 +188,6 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close the files of the parent processes, except the standard streams and the pipe for messages."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):

@@ -44,10 +44,11 @@ def adapt(
     category, usually ``missing``. ``sample(n)`` must return a frame of about n rows with the columns that ``fit`` got,
     in any order.
 
-    The model does not get the requested conditions. The generator calls ``sample`` several times and uses the rows that
-    have a requested condition. If a condition has too few rows after ``rounds`` calls, the generator uses the sampled
-    rows that share the most condition values with it, and records these rows as fallbacks. Before, a condition without
-    training rows is replaced by the nearest condition with training rows.
+    The model does not get the requested conditions. The generator calls ``sample`` up to ``rounds`` times and uses the
+    rows that have a requested condition. If a condition still has too few rows, the generator uses other sampled rows:
+    first unused rows, and among these the rows that share the most condition values with it. A requested condition
+    without training rows is first replaced by the condition with training rows that shares the most values with it.
+    Both kinds of rows are recorded as fallbacks.
 
     Before ``fit`` and ``sample``, the generator seeds the global random generators of ``random``, ``numpy.random`` and,
     if loaded, ``torch``; afterwards it restores their states. Do not set a seed in the model, because the model would
@@ -84,8 +85,6 @@ def adapt(
 
 
 class _Adapted(Generator):
-    """Base class of the generators that `adapt` makes; `adapt` sets the class attributes."""
-
     scale = "own"
     make: ClassVar[Callable[..., Any]]
     rounds: ClassVar[int]
@@ -109,7 +108,6 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return all rows that the model sampled, and the position of the row chosen for each requested row."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -144,10 +142,6 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose sampled rows that share the most condition values with the requested rows ``places``.
-
-        Rows that are not used yet are chosen first.
-        """
         made, chosen, is_used = sampled
         columns = list(used.columns)
         shared = (made[columns].astype(str) == used.iloc[places[0]]).sum(axis=1).to_numpy()
@@ -169,7 +163,6 @@ class _Adapted(Generator):
         return made[columns].reset_index(drop=True)
 
     def _to_table(self, made: pd.DataFrame, conditions: pd.DataFrame) -> Table:
-        """Convert a frame of sampled rows to a table; NaN becomes a missing value if the schema allows it."""
         template, schema = self._template, self._template.schema
         values = np.empty((len(made), template.n_features), dtype=np.float32)
         for j, name in enumerate(template.features):
@@ -194,7 +187,6 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that mark missing numbers. The model gets NaN instead of these columns."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 

@@ -188,7 +188,7 @@ def check_draws(kind: type[Generator], draws: int) -> None:
 
 
 def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
-    """Check the result of `Generator.sample` and return it with the requested conditions.
+    """Check that the result of `Generator.sample` is valid and has the requested conditions, and return it.
 
     Args:
         synthetic: the value returned by the plugin.
@@ -197,7 +197,8 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The sampled rows. At a missing value of a numeric feature, the array ``X`` contains the same number as ``like``.
+        The sampled rows. Where a numeric feature is missing, ``X`` contains the number that ``like`` has at its missing
+        values of this feature.
 
     Raises:
         PluginError: the value is not a table, a number is not finite, a category occurs in no training row, or the

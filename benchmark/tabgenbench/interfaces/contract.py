@@ -120,9 +120,9 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
     The checks run on the CPU.
 
-    The first table has numeric features only. If the metric does not support this table, a mixed table or a table of
-    counts is used. A metric need not support mixed or categorical tables, but its `Unsupported` error must state the
-    reason.
+    The checks use a table of numeric features. If the metric does not support this table, they use a mixed table or, if
+    the metric does not support that table either, a table of counts. A metric need not support mixed or categorical
+    tables, but its `Unsupported` error must state the reason.
 
     Args:
         kind: the plugin class.
@@ -172,7 +172,6 @@ class _Broken(Exception):
 
 
 def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
-    """Run the checks in order, and stop after a check that raises `Unsupported`."""
     checks: list[Check] = []
     for title, clause in clauses:
         reason = ""
@@ -202,7 +201,7 @@ def _check_options(config: type[Options]) -> None:
 
 
 class _Subject:
-    """The generator under test; most methods check one rule each."""
+    """The generator under test."""
 
     def __init__(self, kind: type[Generator], config: Options, split: KitSplit) -> None:
         self.kind, self.config, self.split = kind, config, split
@@ -303,7 +302,7 @@ class _Subject:
 
 
 class _Yardstick:
-    """The metric under test; most methods check one rule each."""
+    """The metric under test."""
 
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split
@@ -328,7 +327,7 @@ class _Yardstick:
         return False
 
     def scores(self, synthetic: Table) -> dict[str, float]:
-        """Check the metric's result for a synthetic table, and return the scores that are not undefined."""
+        """Compute and check the metric's result for a synthetic table, and return the scores that have a value."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:

@@ -48,7 +48,10 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
 
 
 def make_count_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return the rows of `make_kit_split` as counts of biological cells (``per_10k``), in a sparse CSR matrix."""
+    """Return the split of `make_kit_split` with counts as values (``per_10k`` is true).
+
+    With the scale ``own``, ``X`` is a sparse CSR matrix of counts; otherwise, `Transform.for_generator` converts it.
+    """
     kit = make_kit_split("own")
     own = [_counts(side) for side in (kit.train, kit.validation, kit.test)]
     transform = Transform.fit(own[0])

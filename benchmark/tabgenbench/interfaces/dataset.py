@@ -110,9 +110,9 @@ class DatasetSource(ABC):
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return facts about a table, such as its size, the roles of its columns and the rows of each condition.
+    """Return facts about a table, such as its size, the roles of its columns and the number of rows per condition.
 
-    ``features`` is the number of numeric features.
+    The value of ``features`` is the number of numeric features.
     """
     schema = table.schema
     facts: dict[str, Any] = {

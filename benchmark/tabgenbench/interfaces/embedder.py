@@ -1,9 +1,9 @@
 """Interfaces of generators that also embed rows or predict labels.
 
 After a trained generator has sampled its synthetic tables, TabGenBench calls `Embedder.embed` on all training rows and
-on all test rows, and `LabelPredictor.predict` on the test rows. All these rows are on the scale of the generator and
-have no conditions, group and targets. Metrics of integration (removal of differences between batches) and of label
-prediction use the results.
+on all test rows, and `LabelPredictor.predict` on the test rows. All these rows are on the scale of the generator,
+without conditions, group or targets (columns to predict). Metrics of integration (removal of differences between
+batches) and of label prediction use the results.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class EmbeddingModel(Generator):
 
 
 def without_labels(table: Table) -> Table:
-    """Return a table without conditions, group and targets; sample ids become ``row-0``, ``row-1`` and so on."""
+    """Return a table without conditions, group or targets; sample ids become ``row-0``, ``row-1`` and so on."""
     schema = table.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
     obs = table.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(table.n_rows)])
     return replace(table, obs=obs, schema=schema)

@@ -97,7 +97,7 @@ class Evaluation:
         return tables[side]
 
     def own(self, side: Side) -> Table:
-        """Return one of the tables on the dataset's own scale; tables in ``counts`` are sparse."""
+        """Return one of the tables on the dataset's own scale; a table in the attribute `counts` may be sparse."""
         if side in self.counts:
             return self.counts[side]
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"

@@ -1,4 +1,4 @@
-"""Figures of a metric, and the stored tables (artifacts) from which the metric draws them."""
+"""Figures of a metric, and the artifacts (stored tables) from which the metric draws them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Tables for figures (artifacts) of one generator, computed on the first synthetic table for which they exist.
+    """The artifacts (tables for figures) of a metric for one generator, from the first draw that has any.
 
     Attributes:
         label: label of the generator on the board.
-        is_control: whether the generator is a simple reference generator (a control).
+        is_control: whether the generator is a control.
         split: index of the split.
-        draw: number of the synthetic table (draw) of the trained generator.
+        draw: number of the draw.
         config: options of the metric.
-        scores: scores of all metrics on this split by name, as means over the synthetic tables.
+        scores: scores of all metrics on this split by name, as means over draws and seeds.
         tables: the tables of `Result.artifacts` by name. Every value is text.
     """
 
@@ -38,7 +38,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Tables for figures (artifacts) of a metric on one dataset, one row per generator; controls come last."""
+    """The artifacts of a metric on one dataset: one `ArtifactRow` per generator; controls come last."""
 
     dataset: str
     rows: tuple[ArtifactRow, ...]
@@ -50,7 +50,7 @@ class MetricFigure:
 
     Attributes:
         name: part of the file name. Figures of different generators may have the same name.
-        draw: function that draws the figure, inside `tabgenbench.drawing.drawing`.
+        draw: function that draws the figure. The board calls it inside ``with tabgenbench.drawing.drawing():``.
         alt: description of the figure for readers who cannot see it.
         caption: explanation of the figure in whole sentences.
         intro: introduction, which a page shows once, above the first figure of the metric.

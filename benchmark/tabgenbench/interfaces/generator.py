@@ -42,10 +42,10 @@ class Context:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
         seed: seed of this phase. Equal seeds must give equal results.
         deadline: value of `time.monotonic` at which the phase is terminated, or None.
-        fallbacks: what the method `fallback` has recorded.
-        notes: sentences that the method `note` has recorded.
-        make_device_split: function that returns `device_split`. To create a context in your own code, pass ``lambda:
-            upload(train, validation, device)`` with `tabgenbench.interfaces.device_split.upload`.
+        fallbacks: records that the method `fallback` has added.
+        notes: sentences that the method `note` has added.
+        make_device_split: function that creates the tensors of `device_split`. To create a context in your own code,
+            pass ``lambda: upload(train, validation, device)`` with `tabgenbench.interfaces.device_split.upload`.
     """
 
     device: str
@@ -129,7 +129,7 @@ class Generator(ABC):
         name: name of the generator on the command line.
         card: summary, citation, licence and web address of the model.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or ``own`` (not transformed).
-        is_control: whether the generator is a simple reference (a control), with which models are compared.
+        is_control: whether the generator is a control (a simple generator for comparison).
         planted_for: question, such as ``privacy``, whose headline scores should detect the fault of this planted
             failure; empty for other generators. `tabgenbench calibrate` tests scores with planted failures; boards do
             not show planted failures.
@@ -137,8 +137,8 @@ class Generator(ABC):
             columns ``train.categories``).
         trained_on: which rows `fit` gets: ``train`` or, only for controls, ``reference``. If a suite splits a table
             into thirds, the reference is the third that no model gets.
-        samples: whether `sample` makes rows; False for models that only embed rows (see `EmbeddingModel`). Suites with
-            synthetic tables skip these models.
+        samples: whether the generator samples rows. False for models that only embed rows or predict labels (see
+            `EmbeddingModel`). Suites with synthetic tables skip these models.
         libraries: modules that the generator's methods import, such as ``torch``. TabGenBench imports them first, so
             that measured times exclude imports.
     """
@@ -181,17 +181,17 @@ class Generator(ABC):
         """Learn from training rows.
 
         Args:
-            train: training rows on `scale`.
-            validation: rows on `scale` for early stopping and model selection, or None.
-            context: device, seed and progress.
+            train: training rows on the scale that the class attribute `scale` names.
+            validation: rows on this scale for early stopping and model selection, or None.
+            context: device and seed, and methods to report the progress.
 
         Raises:
-            Unsupported: the generator does not support this table. The training is skipped, and boards show the reason.
+            Unsupported: the generator does not support this table. The cell is recorded as skipped, with the reason.
         """
 
     @abstractmethod
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one synthetic row for each row of ``conditions``, in the same order and on `scale`.
+        """Return one synthetic row for each row of ``conditions``, in the same order, on the scale that `fit` got.
 
         Keep the table ``train`` of `fit`, and return ``train.like(values, conditions)`` or, with categorical features,
         ``train.like(values, conditions, categories)``. TabGenBench then rounds features of whole numbers. If a
@@ -203,5 +203,5 @@ class Generator(ABC):
             context: device, seed and number of the synthetic table.
 
         Raises:
-            Unsupported: the generator cannot sample these rows. The training is skipped, and boards show the reason.
+            Unsupported: the generator cannot sample these rows. The cell is recorded as skipped, with the reason.
         """

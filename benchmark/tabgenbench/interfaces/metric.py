@@ -27,9 +27,9 @@ class Result:
     """Result of a metric on one synthetic table.
 
     Attributes:
-        scores: values of scores by name. Each score of the metric has either a value here or a reason in ``undefined``.
+        scores: values of scores by name. Each score of the metric is either in ``scores`` or in ``undefined``.
         undefined: reasons why scores have no value on this synthetic table, by name.
-        artifacts: tables for figures by name, which are stored as CSV files.
+        artifacts: artifacts (tables for figures) by name, which are stored as CSV files.
         notes: sentences that are stored with the scores, for example on excluded features.
     """
 
@@ -100,14 +100,14 @@ class Metric(ABC):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return the figures of the metric, drawn from the tables (artifacts) of `compute`; by default, none.
+        """Return the figures of the metric, drawn from the artifacts of `compute`; by default, none.
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
-        drawing raises an exception. Put the code that draws into a separate module, and import this module with
-        ``importlib.import_module``. With an import statement, the drawing code would be part of the hash that
-        identifies the scores. After a change of a colour, all scores would be computed again.
+        drawing raises an exception. Put the code that draws into a separate module, and import it with
+        ``importlib.import_module``. With an ``import`` statement in the metric's module, the key of the scores would
+        depend on the drawing code, and a change of a colour would cause all scores to be computed again.
 
         Args:
-            artifacts: the stored tables of the metric on one dataset, one row per generator.
+            artifacts: the metric's stored artifacts on one dataset.
         """
         return ()

@@ -67,9 +67,9 @@ class Report(ABC):
 
         Args:
             store_folder: folder of results.
-            suite: name of the suite; None selects the suite that was run last.
+            suite: name of the suite; None selects the most recent suite, if possible one without planted failures.
 
         Raises:
-            StoreError: the store does not exist, or has no scores of the suite.
-            ConfigError: the store does not contain this suite; the message suggests a similar name.
+            StoreError: the store does not exist or contains no suite, or the suite has no result yet.
+            ConfigError: the store contains other suites, but not this one; the message suggests a similar name.
         """

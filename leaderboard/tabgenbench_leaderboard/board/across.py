@@ -23,7 +23,7 @@ class _Values:
     A measure is a score, or the combined value of the scores of one question (such as fidelity).
 
     Attributes:
-        splits: splits in which at least one row has a value.
+        splits: splits in which at least one generator has a value.
         merit: value of each generator and split, transformed so that a larger value is better.
         scaled: value of each generator and split on a scale from 0 (a bad control) to 1 (a good control), clipped to
             [0, 1]; empty if the measure is not rescaled on this dataset.
@@ -36,7 +36,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored`` is true if the worst value replaces a missing result."""
+    """Result of a generator on one dataset; ``floored``: whether the worst value replaces an incomplete result."""
 
     merit: float
     scaled: float | None
@@ -46,9 +46,9 @@ class _Result:
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
     """Return a summary of each question (such as fidelity) that has values on at least two datasets.
 
-    If no dataset has questions, the ranked scores of the main table are summarised instead. A generator has a complete
-    result on a dataset if it has a value in every split in which any generator has a value. Ranks and win rates compare
-    the models with complete results on all datasets. If ``missing`` is ``floor``, all models are compared: an
+    If no dataset has questions, the ranked headline scores are summarised instead. A generator has a complete result on
+    a dataset if it has a value in every split in which any generator has a value. Only models that have complete
+    results on all these datasets get ranks and win rates. If ``missing`` is ``floor``, all models get them: an
     incomplete result then has the last rank on its dataset, and a split without a value has the scaled value 0.
     """
     if len(datasets) < 2:

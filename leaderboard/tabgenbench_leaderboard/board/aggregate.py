@@ -91,7 +91,6 @@ def assemble_board(
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Return the metrics of a suite, in an order that does not depend on the order of the suite's trainings."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -191,11 +190,6 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Return the name and the options (as JSON) of a generator, parsed from the generator's label.
-
-    If the label cannot be parsed, the options are taken from ``identity``. If ``identity`` is None, the label replaces
-    the options.
-    """
     try:
         name, options = parse_plugin_string(label)
     except ConfigError:
@@ -238,7 +232,6 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Return why a training lacks a score of a metric whose record states no reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

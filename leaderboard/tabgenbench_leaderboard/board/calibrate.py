@@ -19,9 +19,9 @@ MIN_SPLITS = 2
 def judge_score(score: CalibratedScore) -> CalibratedScore:
     """Return a score with new tests of whether it detects each planted failure (table with a known fault).
 
-    For Holm's correction, the tests of all planted failures on this score are one family. The test of the score's bad
-    control (floor) is a second family. If a test has a ``reason``, such as that the planted failure does not apply to
-    the dataset, the test is not made.
+    Holm's correction covers the tests of all planted failures on this score. The test of the score's floor (a control
+    with bad values) is not corrected. An entry with a ``reason``, such as that the planted failure does not apply to
+    the dataset, is not tested.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
@@ -34,7 +34,6 @@ def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[Failu
 
 
 def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
-    """Return the test of whether a planted failure has a worse score than real rows, with an uncorrected p-value."""
     real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
     if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
         return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")

@@ -16,9 +16,9 @@ def calibrated_columns(
 ) -> tuple[ScoreColumn, ...]:
     """Return the score columns of a dataset, with the results of the calibration.
 
-    A score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect, otherwise
-    ``calibrated``. A calibration counts only if the metric had the same key (hash of code and options) as in the
-    results of the suite.
+    A tested score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect,
+    otherwise ``calibrated``. A score without a test is ``not calibrated``, also if the metric was tested only with
+    another key (hash of code and options) than in the results of the suite.
 
     Args:
         columns: the columns of the dataset.

@@ -29,8 +29,8 @@ def compare_rows(
     comparisons omit the pairs of models.
 
     Returns:
-        The comparisons, and for each score column a dict from the label of a model to its rank. The dict is empty if
-        the board does not rank models by the score.
+        The comparisons, and for each score column a dict from the label of a model to its `Standing`. The dict is empty
+        if the board does not rank models by the score.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []

@@ -19,8 +19,8 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
     Args:
         store: the store in which the suite was run.
-        name: name of the suite, or path of its file. None selects the most recent suite without planted failures. If
-            every suite has planted failures, None selects the most recent suite.
+        name: name of the suite, or path of its file. None selects the most recent suite that trained no planted
+            failures, or the most recent suite if all trained some.
 
     Raises:
         StoreError: there is no store, or the store contains no suite.

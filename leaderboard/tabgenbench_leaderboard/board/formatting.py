@@ -57,8 +57,8 @@ def features_text(dataset: DatasetBoard) -> str:
 def column_decimals(values: Sequence[ScoreValue]) -> int:
     """Return the number of decimals with which a column's values are shown, at most 6.
 
-    The largest value has three or more significant digits, unless more than 6 decimals were necessary. One decimal is
-    added if half the width of the median interval is less than 1 in the last decimal place.
+    There are enough decimals to show the largest value with at least three significant digits. One decimal is added if
+    the median of the half widths of the intervals is smaller than one unit of the last decimal.
     """
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
@@ -120,14 +120,14 @@ def rank_text(rank: tuple[int, int] | None, models: int) -> str:
 
 
 def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
-    """Return half the width of an interval; None without an interval."""
+    """Return half the width of the value's 95 % interval; None if the value has no interval."""
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the indices of the score columns in which at least one row has a value or an undefined score."""
+    """Return the indices of the score columns in which a generator has a value or the state ``undefined``."""
     return [
         i
         for i in range(len(dataset.columns))

@@ -1,4 +1,4 @@
-"""Grouping of a board's rows by generator, and of models by overlap of their rank intervals."""
+"""Groups the rows of a board by generator, and groups models whose rank intervals overlap."""
 
 from __future__ import annotations
 
@@ -34,13 +34,11 @@ class GeneratorRows:
 
 
 def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
-    """Return the generators of a board, each with its rows on the datasets, sorted by label.
-
-    Controls (reference generators) come after all models.
+    """Return the generators of a board, each with its rows on the datasets: models by label, then controls by label.
 
     Rows with the same label belong to the same generator. A suite may give a generator a different label on each
-    dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs". Rows with the same generator name are therefore also
-    grouped, if no dataset has two rows with this name.
+    dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs". If each dataset has at most one row with a generator
+    name, such as ``ctgan``, all rows with this name therefore also form one generator.
     """
     names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
     for dataset in datasets:
@@ -61,8 +59,8 @@ def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
 def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Return letters for models; two models have a common letter if their rank intervals overlap.
 
-    The models whose rank intervals contain the same rank form a group. Each group has a letter, unless all its models
-    are in a larger group. A model whose interval overlaps no other interval has no letter.
+    For each rank, the models whose rank intervals contain the rank form a group. Each group of two or more models has a
+    letter, unless it is part of a larger group.
 
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
     {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}

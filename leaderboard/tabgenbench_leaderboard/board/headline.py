@@ -26,9 +26,10 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 def headline_columns(dataset: DatasetBoard) -> list[int]:
     """Return the indices of the headline columns (main scores) that have a value.
 
-    Headline columns are the scores that metrics declare as headline scores. If no metric declares any, the first scores
-    that rank generators are used. The first headline scores of all metrics come first, then the second headline scores,
-    and so on. A score is left out if, on this dataset, the score misses a planted failure that the score must detect.
+    Headline columns are the scores that metrics declare as headline scores. The first headline scores of all metrics
+    come first, then the second headline scores, and so on. If no metric declares any, the headline columns are the
+    first four scores that rank generators, or the first four scores if none ranks generators. A score is left out if,
+    on this dataset, the score misses a planted failure that the score must detect.
     """
     columns = dataset.columns
     known = [
@@ -44,7 +45,7 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
 
 
 def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
-    """Return one sentence for each control (reference generator), such as ``shuffled: Every feature permuted.``."""
+    """Return one sentence for each control, such as ``shuffled: Every feature permuted.``."""
     found: dict[str, str] = {}
     for row in (row for dataset in datasets for row in dataset.controls if row.card.summary):
         name = row.generator if row.label.startswith(row.generator) else row.label
@@ -56,10 +57,11 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 def headline_sentences(board: Board) -> tuple[str, ...]:
     """Return a sentence on the controls that each model beats, and a sentence on the models that each control beats.
 
-    Only headline scores that rank generators count. A generator beats another generator if the first is significantly
-    better on at least one score of any dataset, and significantly worse on no score. The first sentence also names the
-    models that cannot be compared with any control. If no control beats a model, the second sentence instead names
-    generators that cannot be distinguished. If no comparison is possible, the only sentence gives the reason.
+    Only ranked headline scores are compared. A generator beats another generator if the first is significantly better
+    on at least one score of at least one dataset, and significantly worse on no score of any dataset. The first
+    sentence also names the models that cannot be compared with any control. If no control beats any model, the second
+    sentence instead names models that cannot be distinguished from others. If no comparison is possible, the only
+    sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))

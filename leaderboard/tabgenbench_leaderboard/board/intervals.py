@@ -73,7 +73,8 @@ class Paired:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
         p_adjusted: the p-value after Holm's correction over all pairs of one call of `compare_paired`.
-        verdict: the first generator is ``better`` or ``worse`` if the adjusted p-value is below 0.05.
+        verdict: ``better`` or ``worse`` for the first generator if the adjusted p-value is below 0.05, ``too few
+            splits`` without a test, otherwise ``not distinguishable``.
     """
 
     interval: Interval
@@ -172,7 +173,7 @@ def compared_quantity(value: float, direction: Direction) -> float:
 
 
 def badness(value: float, direction: Direction) -> float:
-    """Return a number that is larger for a worse score: the value, minus the value, or its distance from 1."""
+    """Return the value if lower is better, the negative value if higher is better, or else its distance from 1."""
     return -value if direction == "higher" else compared_quantity(value, direction)
 
 

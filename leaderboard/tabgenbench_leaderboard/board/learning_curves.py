@@ -1,4 +1,4 @@
-"""Learning curves: the results on one table for several numbers of training rows."""
+"""Learning curves: the results on one dataset for different numbers of training rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRAIN_ROWS = re.compile(r"(?P<name>.+)[:,]train_rows=(?P<rows>\d+)")
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The results on one table by number of training rows.
+    """The results on one dataset by number of training rows.
 
     Attributes:
         name: name of the dataset, without the option ``train_rows``.
@@ -29,7 +29,7 @@ class LearningCurve:
 
 
 def learning_curves(board: Board) -> tuple[LearningCurve, ...]:
-    """Return a learning curve for each table with results for at least two numbers of training rows."""
+    """Return a learning curve for each dataset with results for at least two different numbers of training rows."""
     found: dict[str, list[tuple[int, DatasetBoard]]] = {}
     for dataset in board.datasets:
         match = _TRAIN_ROWS.fullmatch(dataset.dataset)

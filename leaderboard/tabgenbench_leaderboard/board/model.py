@@ -64,10 +64,11 @@ class ScoreColumn(Part):
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
-        title: name of the score, with the metric's name if another metric of the suite has a score of the same name.
+        title: name of the score; the metric is added if two metrics of the suite have a score of this name.
         spec: direction, range, meaning and limitations of the score.
         unscaled: why the score is not rescaled (see `ScaledScore`) on this dataset; empty if the score is rescaled.
-        calibration: whether the score detects the planted failures (tables with a known fault) that it must detect.
+        calibration: whether the score misses a planted failure (table with a known fault) that it must detect, or was
+            not tested.
         missed: planted failures that the score must detect and does not detect on this dataset.
     """
 
@@ -80,7 +81,7 @@ class ScoreColumn(Part):
 
 
 class ScaledScore(Estimate):
-    """A score rescaled in each split to 0 at a bad control (floor) and 1 at a good control or value (ceiling).
+    """A score, rescaled in each split so that the floor gets 0 and the ceiling (a control or the best value) gets 1.
 
     Attributes:
         by_split: scaled value in each split, which may lie outside [0, 1].
@@ -90,7 +91,7 @@ class ScaledScore(Estimate):
 
 
 class ScoreValue(Part):
-    """A score of one generator: averaged over draws (synthetic tables), then over seeds, then over splits.
+    """One score of one generator, averaged over draws, then over seeds and folds, then over splits.
 
     Attributes:
         state: ``value``, or the reason why the score has no value.
@@ -100,7 +101,7 @@ class ScoreValue(Part):
         n: number of splits with a value.
         splits: number of splits that the suite requests.
         by_split: value in each split.
-        best: whether the generator is significantly better than every other model.
+        best: whether the generator is a model that is significantly better than every other model.
         rank: best and worst possible rank among the models with a value (see `ranks.find_standings`). None for a
             control, an unranked score, the only model, or fewer than five splits.
         scaled: the rescaled score; None if the score is not rescaled.
@@ -139,7 +140,7 @@ class Fallbacks(Part):
 
 
 class Curve(Part):
-    """Loss curves of one training, with at most 150 points; the record of the training has all points."""
+    """Loss curves of one training, with at most 150 points each; the record of the training has all points."""
 
     split: int
     seed: int
@@ -155,7 +156,7 @@ class BoardRow(Part):
             differ from its defaults. Labels are unique in a dataset.
         options: the options that differ from the generator's defaults, as JSON with sorted keys.
         config: all options of the generator; empty if no training has run.
-        scores: one value for each score in `DatasetBoard.columns`.
+        scores: results of the generator, in the order of `DatasetBoard.columns`.
         questions: mean rescaled score for each aspect of quality (question), such as fidelity.
     """
 
@@ -182,7 +183,7 @@ class Comparison(Part):
         against: label of the control or the other model.
         title: title of the score's column.
         difference: score of ``model`` minus score of ``against``, as a mean over common splits. For a score that is
-            best at 1, the distances from 1 are subtracted instead.
+            best at 1, the difference of their distances from 1.
         ci_low: lower end of the 95 % t-interval of the difference, not adjusted for the number of comparisons; None for
             fewer than two common splits.
         ci_high: upper end of the same interval.
@@ -213,7 +214,7 @@ class Problem(Part):
         what: name of the phase (``fit``, ``sample``, ...) or of the metric that has no result.
         status: status of the training or metric; ``waiting`` if its result is not stored yet.
         cells: the pair (split, seed) of each training.
-        keys: key (hash) of each training, which names the folder of its records and its traceback in the store.
+        keys: key of each training, which is the name of the folder with its records.
         output: last lines of stdout and stderr of the first training in the group that printed anything.
         output_key: key of the training with this output.
     """
@@ -229,7 +230,7 @@ class Problem(Part):
 
 
 class Note(Part):
-    """A note of a generator, split or metric on its results, and the labels of the rows that have this note."""
+    """A note that a generator, split or metric wrote, and the labels of the generators whose results have this note."""
 
     what: str
     text: str
@@ -368,5 +369,5 @@ class Board(Part):
 
     @property
     def has_external_tables(self) -> bool:
-        """Whether `tabgenbench score` read the synthetic tables; no command can then generate the tables again."""
+        """Whether a user passed the synthetic tables to `tabgenbench score`, so no command can generate them again."""
         return self.command.startswith(("tabgenbench score", "tabgenbench.score"))

@@ -17,7 +17,7 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """Return the cells and metrics without a result; equal reasons of one generator form one entry.
+    """Return the cells and metrics without a result, grouped by generator, phase or metric, status and reason.
 
     Failed entries come first, then skipped and waiting entries. Entries with the same status are sorted by label, then
     by phase (such as ``fit``) or metric.
@@ -61,7 +61,7 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """Return the distinct notes of splits, trainings and metrics, each with the labels of its generators."""
+    """Return the distinct notes of splits, trainings and metrics, with the labels of the generators concerned."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
     splits = _splits_by_note(cells)
     for cell in cells:

@@ -18,8 +18,9 @@ __all__ = ["question_columns", "question_values"]
 def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ...]:
     """Return the questions (such as fidelity) of a dataset, each with the titles of its combined scores.
 
-    A question combines its ranked headline scores that are rescaled on this dataset (0 at the floor, 1 at the ceiling).
-    A score that misses a planted failure is excluded if its specification says that it must detect this failure.
+    The combined scores are the question's ranked headline scores that can be rescaled on this dataset (0 at the floor,
+    1 at the ceiling). A score is left out if, on this dataset, the score misses a planted failure that the score must
+    detect.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
@@ -37,7 +38,7 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
 def question_values(
     question: QuestionColumn, rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> dict[str, QuestionValue]:
-    """Return the combined value of a question's scores for every generator, by the generator's label.
+    """Return the mean of a question's rescaled scores for every generator, by the generator's label.
 
     In each split, the rescaled scores are clipped to [0, 1] and averaged. A split in which one of these scores has no
     rescaled value is omitted.

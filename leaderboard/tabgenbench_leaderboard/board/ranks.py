@@ -16,10 +16,10 @@ RANK_SPLITS = 5
 
 @dataclass(frozen=True)
 class Standing:
-    """Rank of a model among the models that have a value of a score.
+    """Rank of a model on one score or question, among the models that have a value.
 
     Attributes:
-        rank: best and worst rank that the tests do not exclude. None if the model has values in fewer than
+        rank: best and worst possible rank by the tests. None if the model has values in fewer than
             `RANK_SPLITS` splits, or if no other model has a value.
         best: whether the model is significantly better than every other model.
     """
@@ -48,8 +48,8 @@ def find_standings(
     If b of m models are significantly better than a model and w models are significantly worse, the rank interval of
     the model is [1 + b, m - w]. Holm's correction limits the probability of at least one false positive to 5 %. Without
     a false positive, all rank intervals contain the true ranks. The intervals are therefore simultaneous 95 %
-    intervals. Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) use
-    Tukey's test instead of paired t-tests.
+    intervals. The method is from Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics
+    78, 2022), but with paired t-tests instead of Tukey's test.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

@@ -36,7 +36,7 @@ class Scaling:
     """Scaled values of one score.
 
     Attributes:
-        values: for the label of each generator, the scaled values by split; they may lie outside [0, 1].
+        values: scaled values by generator label and split; they may lie outside [0, 1].
         reason: why the score is not scaled; empty if the score is scaled.
     """
 
@@ -50,11 +50,11 @@ def clipped(value: float) -> float:
 
 
 def is_ceiling_best(spec: ScoreSpec) -> bool:
-    """Return whether the ceiling of a score is the best possible value, 1, instead of a control.
+    """Return whether the best possible value 1, instead of a control, is the ceiling of a score.
 
     The ceiling is 1 if four conditions hold: the score has a floor, the score has no ceiling control, higher values are
     better, and the range is [0, 1] or (like R²) has only the upper limit 1. Scores with the range [-1, 1] do not
-    qualify. Without a ceiling control, such scores are differences, which cannot reach 1.
+    qualify: those without a ceiling control are differences, which cannot reach 1.
     """
     is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
     return bool(spec.floor) and not spec.ceiling and is_best_one
@@ -65,7 +65,7 @@ class Ceiling(NamedTuple):
 
     Attributes:
         text: ``ceiling control``, ``best possible value``, or both texts joined by ``or``.
-        is_control: whether the scaled value 1 is the value of a control for every score.
+        is_control: whether the ceiling of every rescaled score is a control and never the best possible value.
     """
 
     text: str
@@ -73,12 +73,12 @@ class Ceiling(NamedTuple):
 
     @property
     def value(self) -> str:
-        """Text that a web page shows for the scaled value 1."""
+        """Text with which a web page explains the scaled value 1."""
         return "value of real rows" if self.is_control else self.text
 
 
 def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
-    """Return what the scaled value 1 means for the scores of the given datasets."""
+    """Return the meaning of the scaled value 1 for the rescaled scores of all given datasets together."""
     scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
     are_best = {is_ceiling_best(spec) for spec in scaled}
     names = {False: "ceiling control", True: "best possible value"}
@@ -93,8 +93,8 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     distance from 1 if 1 is best. b_floor is the badness of the floor. b_ceiling is the badness of the ceiling control
     or of the best possible value (see `is_ceiling_best`). Splits without b_floor or b_ceiling are left out.
 
-    The score is rescaled only if the difference b_floor - b_ceiling is known in at least two splits, is positive in
-    each split, and has a mean of at least `STANDARD_ERRORS` standard errors.
+    The score is rescaled only if the difference b_floor - b_ceiling is known in at least two splits and positive in
+    each of them, and if its mean over splits is at least `STANDARD_ERRORS` times the standard error of the mean.
 
     Args:
         rows: rows of a dataset on the board, one per generator.

@@ -1,4 +1,4 @@
-"""Data model of summaries: of related scores on one dataset, and of generators over several datasets."""
+"""Data model of summaries of related scores on one dataset, and of summaries of generators over several datasets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Estimate(Part):
     Attributes:
         mean: the mean; None if there are no values.
         ci_low: lower end of the interval; None for fewer than two values.
-        ci_high: upper end of the interval.
+        ci_high: upper end of the interval; None for fewer than two values.
         n: number of averaged values.
     """
 
@@ -61,8 +61,8 @@ class CalibrationRow(Part):
         title: title of the score on the board.
         question: the question, such as fidelity, to which the score belongs.
         headline: whether the score counts in the mean of its question.
-        outcomes: whether the score detects each planted failure, in the order of `CalibrationTable.failures`; None
-            without a test.
+        outcomes: for each planted failure in `CalibrationTable.failures`, whether the score detects it; None without a
+            test.
         must: planted failures that the score must detect.
         floor: whether the score rates its floor (a control with a bad value) worse than real rows; None without a test.
     """
@@ -107,12 +107,13 @@ class QuestionColumn(Part):
 
 
 class QuestionValue(Estimate):
-    """A generator's value of a question: the mean over splits and scores of values from 0 (bad) to 1 (good).
+    """A generator's value of a question: the mean of the question's rescaled scores (0 bad, 1 good) over splits.
 
     Attributes:
         splits: number of splits that the suite requests.
         by_split: value by split, for the splits in which all scores of the question have a rescaled value.
-        rank: best and worst rank that the tests of all pairs of models do not exclude (see `ranks`), or None.
+        rank: best and worst possible rank by the tests of all pairs of models (see `ranks`). None for a control, the
+            only model with a value, or a model with values in fewer than five splits.
         best: whether the model is significantly better than every other model.
         lacking: titles of the question's scores that have no rescaled value in at least one split.
     """
@@ -130,11 +131,11 @@ class AcrossRow(Part):
     Attributes:
         label: the label of the generator, or its name if the label differs between datasets.
         datasets: number of datasets on which the generator has a value in every split.
-        complete: whether the generator has a value in every split of every dataset. The worst value may replace a
-            missing result.
+        complete: whether the generator has a value in every split of every dataset. With the rule ``floor``, true for
+            every model, because the worst value replaces missing results.
         floored: number of datasets on which a missing result counts as the worst value.
-        mean_rank: mean over datasets of the model's rank among the models with ``complete``. None for a control, for a
-            model without ``complete``, and if there is no other model to compare.
+        mean_rank: mean over datasets of the model's rank among the complete models. None for a control, an incomplete
+            model, and the only complete model.
         win_rate: mean over datasets of the share of the other compared models that are worse; a tie counts half. None
             if ``mean_rank`` is None.
         scaled: mean over datasets of the rescaled value (0 is bad, 1 is good); None if a dataset with a result has no
@@ -156,7 +157,7 @@ class AcrossMeasure(Part):
 
     Attributes:
         title: name of the question or title of the score.
-        direction: which values of the measure are better.
+        direction: whether higher, lower or nearest to 1 is better.
         datasets: names of the datasets with values of the measure; at least two.
         rows: one row per generator, sorted by ``complete`` (True first), then models before controls, then by label.
     """

@@ -46,15 +46,16 @@ FIXED = {"device": "cpu", "address": None, "slots_per_gpu": 1, "timing": False, 
 @click.option("--retry-failed", is_flag=True, help="Retry cells and metrics that failed before.")
 @click.pass_obj
 def calibrate(plugins: Plugins, /, dataset: str, metrics: tuple[str, ...], splits: int, **options: Any) -> None:
-    """Test which planted failures each score detects on DATASET, a name, a card or a file.
+    """Test which planted failures each score detects on DATASET (a name, a card or a data file).
 
-    A planted failure is a control that returns real rows with one known fault. Each score is tested with each planted
-    failure against real rows, by a one-sided paired t-test over splits with Holm's correction. Scores of privacy are
-    tested on splits into thirds, against rows that no model sees.
+    A planted failure is a control that returns real rows with one known fault. For each score and planted failure, a
+    one-sided paired t-test over splits, with Holm's correction, tests whether the score is worse for the failure than
+    for real rows. Privacy scores are tested only with the planted failures of privacy, on splits into thirds. There,
+    the real rows are rows that no model sees.
 
     Prints what each score can see, and writes the result to the store. Boards of this dataset leave a score out of the
-    headline and the questions if the score misses a failure that it must detect. The calibration applies only to
-    metrics with the same code and options. It replaces an earlier calibration of the dataset.
+    headline and the questions if the score misses a failure that it must detect. Boards ignore the result for a metric
+    whose code or options have changed since. The result replaces an earlier calibration of the dataset.
 
     Cells (trainings) and scores in the store are not computed again, so the same command resumes an interrupted
     calibration. Exit status: 0, or 1 if a cell or a metric is not ok, 2 for invalid input.

@@ -33,11 +33,11 @@ __all__ = ["compare"]
 def compare(*, first: str, second: str, boards: Path, suite: str | None, show_all: bool, form: str) -> None:
     """Say what changed from the board FIRST to the board SECOND, and whether scores changed by more than noise.
 
-    A board is the name or the folder of a published board, a board.json, or the folder of a store.
+    FIRST and SECOND are each the name or folder of a published board, a board.json, or the folder of a store.
 
-    Differences are second minus first, with 95 % intervals. They are paired over splits that have the same rows on both
-    boards. If fewer than two splits have the same rows, Welch's test compares all splits of both boards. A score is
-    better or worse if its p-value after Holm's correction over all comparisons is below 0.05.
+    Differences are second minus first, with 95 % intervals. A paired t-test uses the splits that have the same rows on
+    both boards. With fewer than two such splits, Welch's test compares all splits of both boards. A score is better or
+    worse if its p-value after Holm's correction over all comparisons is below 0.05.
     """
     import dataclasses
     import json

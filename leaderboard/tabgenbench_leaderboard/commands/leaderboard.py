@@ -67,13 +67,14 @@ def leaderboard(
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
     Prints the headline: tables and two sentences that fit one screen. With --out, also writes the full board:
-    README.md, scores.csv, costs.csv, comparisons.csv, board.json, figures, and the web board, which is index.html with
-    the folder web and opens from disk. Further formats are tex (table.tex, the headline tables for the LaTeX package
-    booktabs), bib (references.bib, the citations of generators, scores and datasets), parquet (scores.parquet, one row
-    per score, cell and draw), draws (the same rows as scores-by-draw.csv) and png (every figure also as PNG).
+    README.md, scores.csv, costs.csv, comparisons.csv, board.json, figures, and the web board (index.html and the folder
+    web), which a browser opens from disk. With --format, further formats are tex (table.tex, the headline tables for
+    the LaTeX package booktabs), bib (references.bib, the citations of generators, scores and datasets), parquet
+    (scores.parquet, one row per score, cell and draw), draws (scores-by-draw.csv, the same rows) and png (every figure
+    also as PNG).
 
-    With --from, renders an existing board in the current layout. Figures of metrics cannot be drawn without the
-    store; existing figures in the folder figures beside board.json are kept.
+    With --from, renders the board of a board.json with the installed version. Figures of metrics cannot be drawn
+    without the store; they are copied from the folder figures beside board.json.
     """
     from tabgenbench.formatting import count_text
     from tabgenbench.store.reader import without_collection

@@ -42,15 +42,16 @@ def publish(
 ) -> None:
     """Publish the board of SUITE (default: the suite NAME) as the folder NAME, with its records and a manifest.
 
-    The folder contains the pages, tables and figures of the board, table.tex, references.bib, scores.parquet (one row
-    per score, cell and draw), records (a store without tables and models, from which `tabgenbench leaderboard` builds
-    the board) and manifest.json with the SHA-256 of every file. Host names, user names, paths and e-mail addresses
-    are removed from the records. A static host can show the folder as it is.
+    The folder contains the pages, tables and figures of the board, table.tex, references.bib and scores.parquet (one
+    row per score, cell and draw). The subfolder records is a store without tables and models; `tabgenbench leaderboard`
+    builds the board from it. The file manifest.json has the SHA-256 of every file. Host names, user names, paths and
+    e-mail addresses are removed from the records. A static host can show the folder as it is.
 
-    The store is checked first. The command refuses records that disagree with their hashes, cells (trainings) of one
-    split that were trained on different rows, and missing records, and names each file.
+    The store is checked first. The command stops and lists the files if records contradict their hashes or each other,
+    such as cells (trainings) of one split with different rows. Without --partial, it also stops if records are missing.
 
-    If a page has the lines <!-- board: NAME --> and <!-- /board: NAME -->, the headline table is put between the lines.
+    On the page --readme, the headline table replaces the text between the lines <!-- board: NAME --> and
+    <!-- /board: NAME -->.
     """
     from tabgenbench.errors import ConfigError
     from tabgenbench.store.store import Store

@@ -47,14 +47,15 @@ def verify(
     """Verify a published board, given by its name or folder.
 
     Rebuilds the board from its records and compares every text file byte for byte. Figures are compared only if the
-    installed matplotlib, numpy and pillow have the versions that drew the figures. Compares every file with its hash in
-    manifest.json, and every key with the options, splits and code of which the key is the hash. Compares the records
+    installed matplotlib, numpy and pillow have the versions that drew the figures. Compares the hash of every file with
+    manifest.json. Computes every key again from the recorded options, splits and hash of the code. Compares the records
     with each other and with the suite, which lists every cell (training).
 
     With --rerun, random successful cells are trained and scored again in a temporary store, with the recorded options,
     seeds, threads and kind of device. On the same kind of machine, with equal versions and code, scores must be equal
-    to the last bit. On other machines, a score may differ by 0.02 of its range or by 4 standard deviations over splits,
-    whichever is larger; --tolerance replaces this rule. Only --rerun finds values that somebody made up with care.
+    to the last bit, also with --tolerance. Otherwise, a score may differ by 0.02 of its range or by 4 standard
+    deviations over splits, whichever is larger; --tolerance replaces this rule. Only --rerun finds made-up values that
+    agree with all hashes and files.
 
     Prints a line for each finding: the file, the error, and the expected value. Exit status: 0 without findings, 1 with
     findings, 2 for invalid input.

@@ -58,14 +58,14 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts for figures: one dict for each pair of dataset and metric, by the label of the generator."""
+    """Artifacts for figures, by dataset and metric, and then by the label of the generator."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Return the artifacts of each metric and generator, for the first synthetic table that has artifacts.
+    """Return, for each dataset, metric and generator, the artifacts of the first synthetic table that has artifacts.
 
     A corrupt artifact counts as missing, and `Store.quarantined` lists its file.
     """
@@ -82,7 +82,7 @@ def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetr
 
 
 def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
-    """Return the paths of the artifact files that `collect_artifacts` reads."""
+    """Return the paths of the artifact files from which figures are drawn; `collect_artifacts` reads these files."""
     found = []
     seen: set[tuple[str, str, str]] = set()
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -134,7 +134,7 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """Pairs of a metric's name and a figure, and sentences that explain which figures are omitted."""
+    """Figures, each with the name of its metric, and sentences on omitted figures and the reasons."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]

@@ -45,7 +45,8 @@ class Drawn:
     """A board with its drawn figures.
 
     Attributes:
-        names: name of a figure's files without suffix, by dataset and kind (``scores``, ``losses`` or ``learning``).
+        names: stem of a figure's files, by dataset and kind (``scores``, ``losses`` or ``learning``); figures of
+            metrics are in ``board``.
         png: content of each PNG file, by the name without suffix.
         svg: content of each SVG file, by the name without suffix.
     """
@@ -99,8 +100,8 @@ def draw_figures(
     Args:
         board: the board whose figures are drawn.
         stored: tables (artifacts) from which metrics draw their figures; None to draw no figures of metrics.
-        kept: folder with earlier figures of metrics to reuse; None to reuse no figures.
-        enlarged: whether to draw figures of metrics that show a single generator; these figures take most of the time.
+        kept: folder with earlier figures, from which figures of metrics are reused; None to reuse no figures.
+        enlarged: whether to draw figures of metrics that show a single generator, which take most of the time.
         png: whether to draw each figure also as PNG, which takes longer than SVG.
     """
     planned, left_out = plan_figures(board, stored or StoredArtifacts())
@@ -176,7 +177,6 @@ def _learning(curve: LearningCurve) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a unique part of a file name for each figure, given as a pair of figure name and generator label."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses", "learning"}
@@ -193,7 +193,6 @@ def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> 
 
 
 def _stem(board: Board, dataset: DatasetBoard, kind: str) -> str:
-    """Return the stem of a figure's file; datasets whose names differ only in punctuation get different stems."""
     slugs = [_slug(other.dataset, "dataset") for other in board.datasets]
     place = [other.dataset for other in board.datasets].index(dataset.dataset)
     slug = slugs[place]

@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG; call it inside `tabgenbench.interfaces.drawing.drawing`, which sets the plot style."""
+    """Return a figure as PNG. Call this function inside `tabgenbench.interfaces.drawing.drawing` (the plot style)."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib has no type annotations for this class
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
@@ -55,7 +55,7 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return |b|² - 2 a·b, the squared distance without |a|², for n colours a and m colours b, shape (n, m)."""
+    """Return the squared distances |a - b|² - |a|² of colours a in ``some`` and b in ``others``, shape (n, m)."""
     lengths: NDArray[np.float32] = (others**2).sum(axis=1)
     return lengths - 2 * (some @ others.T)
 

@@ -1,4 +1,4 @@
-"""Figure of the headline scores by number of training rows; the sizes in the code are in inches."""
+"""Figure of the headline scores by number of training rows. Lengths in this module are in inches."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit
 
 
 class Files(NamedTuple):
-    """A drawn figure as SVG and PNG, or the error that drawing raised; every field is empty if there is no figure."""
+    """A figure as SVG and PNG, or the error that drawing raised; every field is empty if there was nothing to draw."""
 
     svg: str = ""
     png: bytes = b""

@@ -1,4 +1,4 @@
-"""The table "what each score can see", which shows the planted failures (known faults) that each score detects."""
+"""The table "what each score can see": which planted failures (tables with a known fault) each score detects."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
 
 
 def again(arguments: str) -> list[str]:
-    """Return two lines that name the command to write the full board; ``arguments`` select the board."""
+    """Return two lines with the command that writes the full board; ``arguments`` select the board."""
     command = f"tabgenbench leaderboard {arguments} --out DIR"
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
@@ -161,7 +161,7 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def verdict_grid(board: Board) -> Grid | None:
-    """Return a table of generators with values, ranks and costs over all datasets; None for a single dataset."""
+    """Return a table of mean values, mean ranks and costs of generators over datasets; None without `Board.across`."""
     if not board.across:
         return None
     groups = _across_groups(board)
@@ -214,7 +214,6 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return a text such as ``2 of 3``: the number of datasets on which a generator has all results."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -244,7 +243,6 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return the lines of a table; columns that do not fit are left out, except the columns ``last``."""
     n_shown = len(columns)
     while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
         n_shown -= 1

@@ -16,7 +16,7 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number; not the value of an
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return the notes of a dataset; of notes that differ only in numbers, only the first is shown."""
+    """Return the notes on a dataset's results; notes that differ only in numbers become one sentence."""
     kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)

@@ -245,7 +245,7 @@ def model_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def cost_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the tables of times and memory of a dataset."""
+    """Return the section on the time and memory of trainings, and on the time of metrics, on a dataset."""
     fit, scoring = timing_sentences(dataset.fit_settings), timing_sentences(dataset.metric_settings)
     blocks: list[Block] = [Heading(3, "Costs"), *([Paragraph(" ".join(fit))] if fit else []), cost_grid(dataset)]
     if dataset.metric_costs:

@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table and notes for each published score, if the board has the score for a generator of the paper."""
+    """Return a table and notes for each score of a paper that the board has for at least one generator of the paper."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -132,7 +132,7 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
 
 
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
-    """Yield each generator, its published value, and its value on the board.
+    """Yield each generator of a paper that has the score on the board, its published value, and its value on the board.
 
     If the board has several rows of a generator, the row with the shortest text of options is used.
     """

@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return a heading and one table row per model, then a heading and one per control; ``line`` makes the rows."""
+    """Return a heading and the rows of the models, then the same for the controls; ``line`` makes a row."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -71,7 +71,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return a table of the comparisons of a model with each control on each ranked score; None without comparisons."""
+    """Return a table that compares a model with each control on each ranked score; None without comparisons."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons

@@ -13,7 +13,7 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Return sentences on how many trainings ran in parallel, and on why times are not comparable.
+    """Return sentences on how many trainings ran in parallel and, if times are not comparable, on the reasons.
 
     Args:
         settings: settings of the measurements, such as processor and threads; empty if no times were measured.

@@ -16,7 +16,9 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
-    """Return a BibTeX entry for each generator, score and dataset with a citation; all boards use the same BibTeX keys.
+    """Return a BibTeX entry for each generator, score and dataset that has a citation.
+
+    A generator, score or dataset has the same BibTeX key on every board.
 
     The free text of a citation becomes the note of a ``@misc`` entry. The fields year and doi contain the first year
     and the first doi in the text, if there are any.

@@ -83,9 +83,9 @@ def _mean(found: Range | None) -> float:
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
     """Return a DataFrame with one row per training (cell) and score, averaged over synthetic tables.
 
-    The columns are `SCORE_COLUMNS`. If splits have two folds, which exchange training and hold-out rows, the column
-    ``fold`` is added. The column ``generator`` contains the name of the generator, and ``label`` its label on the
-    board. If a score is NaN, ``status`` and ``reason`` say why.
+    The columns are `SCORE_COLUMNS`, and ``fold`` if a dataset is split into thirds. The column ``generator``
+    contains the name of the generator, and ``label`` its label on the board. If a score is NaN, ``status`` and
+    ``reason`` say why.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

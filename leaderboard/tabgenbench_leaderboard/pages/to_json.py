@@ -20,7 +20,7 @@ def board_json(board: Board) -> str:
 
 
 def json_lines(value: Any, levels: int) -> str:
-    """Return a value as JSON, in which the outer ``levels`` of nested lists and objects have one item per line."""
+    """Return a value as JSON; lists and objects in the first ``levels`` levels of nesting have one item per line."""
     if levels == 0 or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, dict):

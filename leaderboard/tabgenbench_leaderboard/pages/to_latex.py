@@ -51,7 +51,7 @@ def escape_latex(text: str) -> str:
 
 
 def latex_tables(board: Board) -> str:
-    """Return a LaTeX table of the headline scores of each dataset; a document needs the package booktabs.
+    """Return a LaTeX table of headline scores for each dataset. The tables need the package booktabs.
 
     A table that is wider than a page of the class article is divided into several tables.
     """
@@ -67,7 +67,6 @@ def latex_tables(board: Board) -> str:
 
 
 def _column_groups(grid: Grid) -> list[list[int]]:
-    """Return, for each table, the indices of its columns without the first column, which all tables share."""
     rows = [row for row in grid.rows if not isinstance(row, Section)]
     widths = [
         max(len(head), *(len(row[j].text) for row in rows)) + _GAP if rows else len(head) + _GAP

@@ -26,7 +26,7 @@ _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return a page as Markdown, with links to figures in the folder ``figures``; `Details` (outputs) are left out."""
+    """Return a page as Markdown, with figures from the folder ``figures`` and without `Details` (printed output)."""
     return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 

@@ -30,8 +30,8 @@ class Checked:
 
     Attributes:
         findings: errors in the records.
-        missing: records that the suite lists but the store does not contain.
-        unchecked: number of records whose key cannot be computed again, for each reason.
+        missing: records that the suite requires and the store lacks, and trainings that only some generators have.
+        unchecked: number of records whose key cannot be computed again, by the reason.
         cells: number of trainings (cells) with a record.
     """
 
@@ -138,7 +138,6 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report each training whose hash of the dataset or split differs from the hash that most trainings have."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -201,7 +200,7 @@ class _Checker:
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
     def check_calibrations(self) -> None:
-        """Repeat the recorded tests of whether scores detect planted failures, and report different outcomes."""
+        """Compute the tests of each recorded calibration again from its values, and report differences."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:

@@ -32,20 +32,20 @@ class ScoreChange:
 
     Attributes:
         title: title of the score.
-        higher_is_better: whether a positive difference is better. For a score that is best at 1, the value is False,
-            because distances from 1 are compared.
-        first: mean on the first board.
-        second: mean on the second board.
-        difference: mean on the second board minus mean on the first board, over the compared splits.
+        higher_is_better: whether a positive difference is better; False for a score that is best at 1.
+        first: mean over splits on the first board.
+        second: mean over splits on the second board.
+        difference: second mean minus first mean over the splits that the test uses, as a difference of distances from 1
+            for a score that is best at 1.
         low: lower end of the 95 % interval of the difference; None for too few splits.
         high: upper end of the same interval.
-        how: the test: ``paired`` is a paired t-test over splits with equal rows, ``welch`` is Welch's test over all
-            splits, and an empty text means too few splits for a test.
+        how: the test: ``paired`` is a paired t-test over the splits that have the same rows on both boards. With fewer
+            than two such splits, ``welch`` is Welch's test over all splits. An empty text means too few splits.
         n: number of pairs of splits for ``paired``; number of values on both boards together for ``welch``.
         p: p-value of the test; None for too few splits.
         p_holm: the p-value after Holm's correction over all compared scores of the two boards.
-        verdict: ``better`` or ``worse`` states that the second board differs significantly (``p_holm`` below 0.05);
-            other values are ``equal``, ``within noise`` and ``too few splits``.
+        verdict: ``better`` or ``worse`` if the second board differs significantly (``p_holm`` below 0.05), ``equal`` if
+            all compared values are equal, ``too few splits`` without a test, otherwise ``within noise``.
     """
 
     dataset: str

@@ -1,11 +1,10 @@
 """Comparison of the recorded scores of a training with the scores of a repetition of the training.
 
-On the same kind of machine, with equal code and equal package versions, the scores must be equal to the last bit. On
-another kind of machine, rounding differs. Training amplifies rounding differences: a score can change as much as it
-changes with another seed. A difference is accepted if it is at most 2 % of the range of the score, or at most four
-standard deviations of the score over splits. The standard deviation excludes the repeated split, because a wrong
-recorded value would increase the accepted difference. If the median standard deviation of the other generators is
-larger, the median is used instead.
+On the same kind of machine, with equal code and equal package versions, the scores must be equal to the last bit.
+Otherwise, rounding can differ. Training amplifies rounding differences: a score can change as much as it changes with
+another seed. A difference is then accepted if it is at most 2 % of the range of the score, or at most four standard
+deviations of the score over splits. The standard deviation is the larger of two values: that of the generator without
+the repeated split (a wrong recorded value would increase it), and the median over the other generators.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class ScoreComparer:
 
     Args:
         suite: the record of the suite, which lists the trainings.
-        scores: for the key (hash) of each training, the recorded scores by metric label.
+        scores: recorded scores, by key of the training and by metric label.
         tolerance: largest accepted difference divided by the range of the score; None for the rule in the docstring of
             this module.
     """
@@ -70,7 +69,7 @@ class ScoreComparer:
         """Return a finding for each score that differs, and a line that summarises the comparison of all scores.
 
         Args:
-            row: the line of the suite that describes the training.
+            row: the entry of the training in the record of the suite.
             recorded: the record of the first training.
             before: the scores of the first training by metric label.
             again: the records of the repeated training.
@@ -141,7 +140,6 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield a finding for each synthetic table and score whose recorded and repeated values differ."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)

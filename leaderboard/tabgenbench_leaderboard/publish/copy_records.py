@@ -23,7 +23,8 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
     """Write the records of a suite into an empty folder, which becomes a store.
 
     Synthetic tables, models and the rows of splits are not copied. Artifacts (tables for figures) of metrics are copied
-    only if a figure uses them. A record without texts that identify a machine or a person is copied unchanged.
+    only if a figure uses them. The scrubber removes texts that identify a machine or a person; a record without such
+    texts is copied unchanged.
     """
     for path, record in records_of(store, suite):
         place = target / path.relative_to(store.root)
@@ -39,7 +40,7 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
     """Yield the path and the content of every record of a suite.
 
-    The records describe the suite, its trainings, scores, run times and datasets. The calibrations of the scores state
+    The records describe the suite, its trainings, scores, run times and datasets, and the calibrations, which state
     which planted failures each score detects.
     """
     yield store.root / "suites" / f"{suite.name}.json", suite

@@ -22,7 +22,7 @@ class Finding:
     expected: str
 
     def below(self, folder: str) -> Finding:
-        """Return a copy of the finding whose path is preceded by ``folder``."""
+        """Return a copy of the finding, with ``folder`` put before its path."""
         return replace(self, where=f"{folder}/{self.where}")
 
     def __str__(self) -> str:

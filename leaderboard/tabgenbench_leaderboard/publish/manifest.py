@@ -162,11 +162,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each difference between a published manifest and a new manifest of the same board.
+    """Yield a finding for each difference between the manifest of a published board and its files and records.
 
     Args:
-        manifest: the manifest of a published board.
-        found: a new manifest of the same folder and records.
+        manifest: the manifest of the published board.
+        found: the manifest that `make_manifest` computes from the files and records.
     """
     for name, facts in manifest.files.items():
         if name not in found.files:

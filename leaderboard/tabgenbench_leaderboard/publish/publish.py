@@ -78,7 +78,7 @@ def publish_board(
         folder: the folder of the board.
         partial: whether missing records are allowed; a board with missing records states that it is partial.
         force: whether to replace an existing folder of a board.
-        hide: words to remove from free text, in addition to the hosts and users that the records name.
+        hide: words to remove from free text (such as outputs), in addition to the names of hosts and users.
 
     Raises:
         StoreError: a record is unreadable, contradicts its hash or another record, or is missing although ``partial``

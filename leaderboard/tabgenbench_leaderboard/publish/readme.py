@@ -19,7 +19,7 @@ DEFAULT = Path("README.md")
 
 
 def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Path]:
-    """Replace the table between the markers of a board in a page, and yield the path of the page.
+    """Write the headline table of a board between the two marker lines in a page, and yield the path of the page.
 
     Args:
         page: path of the page; None for README.md in the current folder, if it contains the markers.

@@ -40,9 +40,9 @@ class RerunRequest:
     Attributes:
         number: number of trainings to repeat.
         seed: seed of the random choice of trainings.
-        tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
-            share of the score's range. If None, the module `compare_scores` computes the largest accepted difference.
-        datasets: data files or TOML descriptions of those datasets of the suite that no plugin provides.
+        tolerance: largest accepted difference between a recorded and a repeated score, as a share of the score's range,
+            if the machine, a package version or the code differs. None for the rule in the module `compare_scores`.
+        datasets: for each dataset of the suite that no plugin provides, its data file or its card (TOML file).
         data_dir: root folder of downloaded data.
         executor: name of the engine that runs the trainings.
         say: function that receives each line of progress text.
@@ -59,7 +59,7 @@ class RerunRequest:
 
 @dataclass
 class Rerun:
-    """The result of a repetition.
+    """The result of `repeat_cells`.
 
     Attributes:
         findings: scores that differ from the recorded scores, and trainings that failed.
@@ -154,7 +154,6 @@ class _Repeater:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Repeat trainings that have the same `settings`, and return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -275,7 +274,6 @@ def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Remove other trainings from a run; return the trainings to repeat, by the key of the recorded training."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:

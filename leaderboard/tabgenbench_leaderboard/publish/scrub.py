@@ -1,9 +1,10 @@
 """Removal of host names, user names, paths and e-mail addresses from records.
 
-Paths and e-mail addresses are recognised by their form. Host names are taken from the fields of the records that name
-the host. User names are taken from the paths of home folders in the records. Host and user names are replaced only in
-free text, such as outputs and notes, because a machine may have the name of a metric, such as ``gamma``. A path is
-shortened to its part below ``site-packages``, or else to its file name, so that tracebacks stay useful.
+The fields that name the host, the user or the working folder are emptied. Paths and e-mail addresses are recognised by
+their form and replaced in all fields. Host names are taken from the fields that name the host, and user names from the
+paths of home folders in the records. These names are replaced only in free text, such as outputs and notes, because a
+machine may have the name of a metric, such as ``gamma``. A path is shortened to its part below ``site-packages``, or
+else to its file name, so that tracebacks stay useful.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Scrubber:
         return value
 
     def text(self, text: str, *, free: bool = True) -> str:
-        """Return a text without paths and e-mail addresses and, if ``free`` is true, without names and IP addresses."""
+        """Return a text without paths and e-mail addresses, and if ``free``, without ``names`` and IP addresses."""
         cleaner = self._once(text, free=free)
         while cleaner != text:  # after a replacement, more text can match, such as a path after a host's name
             text, cleaner = cleaner, self._once(cleaner, free=free)

@@ -24,13 +24,14 @@ Place = tuple[str, str, str, int]
 class Side:
     """One of two compared boards.
 
+    For a board without records, such as a ``board.json``, ``cells``, ``splits`` and ``metrics`` are empty.
+
     Attributes:
         name: name of the board in messages.
         board: scores, costs and comparisons of the board.
-        cells: hash that identifies each training (cell). If the board has no records, ``cells``, ``splits`` and
-            ``metrics`` are empty.
-        splits: hash of each split (of both folds, if it is a split into thirds), by dataset and index of the split.
-        metrics: hashes that identify each metric with its options and code, by dataset and label of the metric.
+        cells: key of each training (cell).
+        splits: hash of each split, or the hashes of its two folds, by dataset and index of the split.
+        metrics: keys (hashes of options and code) of each metric, by dataset and label of the metric.
     """
 
     name: str

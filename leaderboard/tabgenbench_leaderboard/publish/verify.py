@@ -44,7 +44,7 @@ class Verified:
         notes: sentences on checks that could not be made on this machine.
         checked: result of the checks of the records.
         compared: number of files that were rebuilt and compared with the published files.
-        folder: name of the folder of the records inside the folder of the board; empty for a store.
+        folder: name of the subfolder of the board that contains the records; empty for a store.
     """
 
     store: Store

@@ -59,7 +59,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a JavaScript function with the values; items of a list must be JSON texts."""
+    """Return a script that calls a JavaScript function with the values; a list must contain items encoded as JSON."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element

@@ -67,7 +67,7 @@ def _commands(command: str, one: GeneratorRows) -> list[str]:
 
 
 def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> str:
-    """Return the command that runs one generator of a suite; empty if ``command`` is empty or cannot be parsed.
+    """Return ``command``, changed so that it runs only the generator of ``row``; empty if it cannot be parsed.
 
     Args:
         command: the command that ran the suite.

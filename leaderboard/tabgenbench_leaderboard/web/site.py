@@ -26,7 +26,7 @@ _LONGEST_STEM = 60
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """Facts about a dataset that several pages show.
+    """Values that several pages show for a dataset.
 
     Attributes:
         shown: indices of the score columns that pages show.
@@ -50,7 +50,7 @@ class Site:
     """A board, and additional data that its pages show.
 
     Attributes:
-        board: the board, with the captions of the figures that metrics drew.
+        board: the board, including the captions of figures that metrics drew.
         figures: name of a figure's files without suffix, by dataset and kind (see `figures.draw.Drawn`).
         cells: the results of each training (cell); None for a board that was read from its ``board.json``.
         cards: descriptions of datasets by label.
@@ -72,7 +72,7 @@ class Site:
 
     @cached_property
     def extras(self) -> dict[str, str]:
-        """Name of the pip extra of each generator that requires one, by the generator's label."""
+        """Name of the pip extra that a generator requires, by the generator's label."""
         return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
 
     @cached_property
@@ -97,7 +97,7 @@ class Site:
 
     @cached_property
     def facts(self) -> dict[str, DatasetFacts]:
-        """Facts about each dataset, computed once."""
+        """Values that several pages show for each dataset, by the dataset's name."""
         return {dataset.dataset: self._facts(dataset) for dataset in self.board.datasets}
 
     def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
@@ -155,7 +155,7 @@ def is_link(url: str) -> bool:
 
 @lru_cache
 def templates() -> Environment:
-    """Return the templates of the pages, which escape inserted values."""
+    """Return the page templates. The templates escape inserted values."""
     environment = Environment(
         loader=PackageLoader("tabgenbench_leaderboard", "web/templates"),
         autoescape=True,

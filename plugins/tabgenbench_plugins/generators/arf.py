@@ -21,7 +21,7 @@ Density. With the leaves l = 1...L of all B trees and N training rows,
     n_l training rows in leaf l   n_lj(v) training rows in l with value v   V_j values of the column   α smoothing
 
 The forest treats condition columns like all other columns. By Bayes' rule, the density given the condition values c is
-exactly a mixture of the same leaves with other weights:
+a mixture of the same leaves with other weights. The shares of condition values are not smoothed:
 
     p(x | c) = Σ_l w_l(c) Π_j p_lj(x_j),   w_l(c) ∝ w_l Π_k n_lk(c_k) / n_l
 """
@@ -182,7 +182,6 @@ class ARF(Generator):
     def _draw_encoded(
         self, rows: NDArray[np.float32], leaves: ForestLeaves, chosen: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Return a row for each chosen leaf, with each column from an independently drawn training row of the leaf."""
         sources = leaves.draw_rows(np.repeat(chosen[:, None], rows.shape[1], axis=1), rng)
         for number, mark in self._gaps:
             sources[:, number] = sources[:, mark]
@@ -247,10 +246,7 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace some of the drawn category codes by random codes, in place.
-
-        In a leaf of n rows, a code of a feature with V categories is replaced with probability α V / (n + α V).
-        """
+        """Replace each category code, in place, by a uniform random code with probability α V_j / (n_l + α V_j)."""
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)

@@ -40,7 +40,7 @@ class BatchLeaker(PCA):
             raise Unsupported("generator 'batch-leaker' embeds the batch; the dataset has no batch column (batch=...)")
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return principal components followed by batch dimensions, shape (n_rows, components + n_batches)."""
+        """Return principal components, and one dimension for each batch, shape (n_rows, components + n_batches)."""
         found, batch = super().embed(table)["latent"], table.schema.batch
         assert batch is not None  # see `supports`
         names, codes = np.unique(table.obs[batch].astype(str), return_inverse=True)

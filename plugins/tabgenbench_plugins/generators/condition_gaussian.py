@@ -83,7 +83,7 @@ class ConditionGaussian(Generator):
         return enough & (self.config.variance == "condition")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw one random row for each requested condition."""
+        """Draw one random row for each row of ``conditions``."""
         asked = self._conditions.asked(conditions, context)
         if self.config.variance == "condition":
             rare = ~self._has_own_variance(self._conditions.counts)

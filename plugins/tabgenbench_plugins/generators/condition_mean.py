@@ -18,9 +18,9 @@ class ConditionMean(Generator):
     by name is used. The mean of a numeric feature is computed without missing values. For a condition without training
     rows, the most similar condition with training rows is used.
 
-    This control (simple generator for comparison) shows which scores a model can reach with correct condition means but
-    without variation within conditions. Gamma (agreement of correlations) and the scores of log fold changes are good.
-    All scores of variance are bad.
+    This control shows which scores a model can reach with correct condition means but without variation within
+    conditions. Gamma (agreement of correlations) and the scores of log fold changes are good. All scores of variance
+    are bad.
     """
 
     name = "condition-mean"
@@ -40,7 +40,7 @@ class ConditionMean(Generator):
             self._modes[:, j] = self._conditions.category_counts(codes[:, j], n_values).argmax(axis=1)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return, for each requested row, the mean of its condition."""
+        """Return, for each requested row, the mean of the training rows of its condition."""
         asked = self._conditions.asked(conditions, context)
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:

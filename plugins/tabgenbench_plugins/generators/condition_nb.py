@@ -51,7 +51,7 @@ class ConditionNB(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` unless the table contains counts of cells."""
+        """Raise `Unsupported` unless the table contains gene counts of biological cells."""
         if not schema.per_10k:
             raise Unsupported("condition-nb makes counts; the table is not one of counts with per_10k = true")
 

@@ -1,4 +1,4 @@
-"""Planted failure (a control with one known fault) `copier`: training rows with tiny noise."""
+"""Planted failure `copier`: training rows with tiny noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Copier(Planted):
     """Returns training rows plus noise with 0.01 times the standard deviation of each numeric feature.
 
     Categories are copied. TabGenBench rounds features of whole numbers, which usually restores their training values.
-    Scores of fidelity and structure rate the copies like real rows; a privacy score must detect the copies.
+    Scores of fidelity and structure are like those of real rows; a privacy score must detect the copies.
     """
 
     name = "copier"

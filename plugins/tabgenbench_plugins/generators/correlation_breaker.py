@@ -15,9 +15,9 @@ __all__ = ["CorrelationBreaker"]
 class CorrelationBreaker(Planted):
     """Returns training rows in which each feature is permuted independently over the rows of a condition.
 
-    Each feature keeps its distribution within the condition. Within a condition, only chance correlations remain;
-    differences between the means of conditions still cause correlations. A numeric feature and the column that marks
-    its missing values are permuted together.
+    Each feature keeps its distribution within the condition. Within a condition, only chance correlations remain. Over
+    all rows, features are still correlated, because the means of conditions differ. A numeric feature and the column
+    that marks its missing values are permuted together.
     """
 
     name = "correlation-breaker"

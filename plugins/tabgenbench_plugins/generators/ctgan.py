@@ -14,9 +14,9 @@ each group of ten rows.
     c_NK ─┘                        └─► cross entropy with c                c_NK ┘
 
     critic:    mean score of generated - mean score of real + 10 · mean (|gradient| - 1)²
-    generator: - mean score + cross entropy of the drawn column with c
+    generator: - mean score + cross entropy of the drawn column's logits with the drawn value
 
-    N rows   D width of an encoded row   K values of all discrete columns   Z latent
+    N rows   D width of an encoded row   K values of all discrete columns   Z latent   c one-hot code of the drawn value
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    As in the package `ctgan`, values of discrete columns are drawn with probability proportional to log frequency not
-    only in training but also in sampling. Rare categories are therefore more frequent in samples than in training rows.
-    Batch norm uses the statistics of the current batch, even in sampling. Sampling keeps the generated rows that have a
-    requested condition. If a requested condition still lacks rows, further batches are generated for this condition.
+    As in the package `ctgan`, the network gets random values of discrete columns with the same probabilities in
+    sampling as in training. With ``log_frequency``, rare categories are therefore more frequent in samples than in
+    training rows. Batch norm uses the statistics of the current batch, even in sampling. Sampling keeps the generated
+    rows that have a requested condition. If a requested condition still lacks rows, further batches are generated for
+    this condition.
     """
 
     name = "ctgan"
@@ -142,7 +143,10 @@ class CTGAN(TabularGenerator):
         return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return a batch of encoded rows and None; ``value`` is a condition, or None for random discrete values."""
+        """Return a batch of encoded rows, and None because no noise is added.
+
+        The network gets the condition with index ``value``. If ``value`` is None, it gets random discrete values.
+        """
         import torch
 
         n = self.config.batch_size

@@ -3,10 +3,10 @@
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, the batch size, the
 learning rate, the widths of the hidden layers, the latent size, and the use of batch norm. The paper's loss is mean
-squared error + KL. The paper does not state the following choices. Each hidden layer is Linear - batch norm - ReLU, the
-output layers (heads) are linear, and the prior is N(0, I). The squared error is summed over features, as in a Gaussian
-log-likelihood with variance 1. A mean over features would multiply the relative weight of the KL term by half the
-number of features, and latent codes would no longer depend on the rows.
+squared error + KL. The paper does not state the structure of the layers, the prior, or the weight of KL. Here, each
+hidden layer is Linear - batch norm - ReLU, the output layers (heads) are linear, and the prior is N(0, I). Half of the
+squared error is summed over the F features, as in a Gaussian log-likelihood with variance 1. With the mean over
+features instead, KL would weigh F / 2 times as much, and latent codes would no longer depend on the rows.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐

@@ -62,10 +62,10 @@ WIDE_LIMIT = 1e6  # range of one-hot columns, too wide to clip a value
 class ForestFlow(Generator):
     """Flow matching whose velocity is fitted by XGBoost, with the conditions as additional inputs of the trees.
 
-    Every row has exactly the requested condition. The package clips numeric features to the range of the training
-    rows. For training, each missing value of a feature is filled with a random value of the feature. The column that
-    marks missing values is generated like a categorical feature. A table whose fit would take longer than `max_hours`
-    is skipped before the training.
+    Every row has exactly the requested condition. The package clips numeric features (or their principal components) to
+    the range of the training rows. For training, each missing value of a feature is filled with a random value of the
+    feature. The column that marks missing values is generated like a categorical feature. A table whose fit would take
+    longer than `max_hours` is skipped before the training.
     """
 
     name = "forest-flow"
@@ -79,7 +79,7 @@ class ForestFlow(Generator):
     makes = ("numeric", "categorical")
 
     class Config(Options):
-        """Options of `ForestFlow`; the defaults are those of the paper and the package."""
+        """Options of `ForestFlow`; options of the package ``ForestDiffusion`` have its defaults."""
 
         levels: int = Field(50, ge=2, description="levels of noise, and steps of sampling (the package's n_t)")
         duplicates: int = Field(100, ge=1, description="noisy copies of each training row (the package's duplicate_K)")
@@ -103,7 +103,7 @@ class ForestFlow(Generator):
         A categorical feature counts as one column, because its number of categories is unknown.
 
         Raises:
-            Unsupported: the fit would take longer than `max_hours` even if each category had only two values.
+            Unsupported: the fit would take longer than `max_hours` even with two categories per categorical feature.
         """
         n_columns = (min(self.config.components, n_features) or n_features) + len(schema.categorical_features)
         self._check_time(n_rows, n_columns, len(schema.conditions))

@@ -10,10 +10,10 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
 
 The package encodes a condition or a categorical feature as one number. Each category has an interval of [0, 1], whose
 length is the category's relative frequency. A category is encoded as a uniform random number from its interval. A
-sampled number is decoded as the category whose interval contains it. Because a category is only one number, the effect
-of a condition and the dependence between categories are one-dimensional. This is the main limitation of the model. The
-numbers of a categorical feature have a uniform distribution; the option ``distribution`` sets the distribution of
-numeric features and of the numbers of a condition.
+sampled number is decoded as the category whose interval contains it. The categories of a column thus have a fixed
+order, along which other columns can only rise or fall. A category cannot have an effect of its own. This is the main
+limitation of the model. F_j is uniform for a categorical feature. For a numeric feature and an encoded condition
+column, the option ``distribution`` sets F_j.
 
 The package fits the model, but this module samples with the formulas above. The package's `sample_from_conditions`
 processes one condition and one column at a time and takes 2 seconds per condition for 1,000 columns; this module takes
@@ -139,7 +139,7 @@ class GaussianCopula(Generator):
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one row for each requested condition, sampled from the normal scores given the condition."""
+        """Return one row for each requested condition, by the formulas of the module."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -171,7 +171,6 @@ class GaussianCopula(Generator):
         return pd.DataFrame(found)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return normal scores of conditions, shape (n, k), computed from random encodings of the categories."""
         from scipy.special import ndtri
 
         scores = np.empty(conditions.shape)

@@ -48,8 +48,8 @@ POOLED = -1  # key of the pooled covariance, for conditions whose own covariance
 class HierarchicalFactors(Generator):
     """Samples rows from a factor model of each condition, with the marginal distributions of the training rows.
 
-    With few factors, a privacy attack recognises fewer training rows. With ``factors=none``, synthetic rows have the
-    whole covariance Σ_c, and an attack with their means and covariances recognises most training rows.
+    With few factors, a privacy attack recognises fewer training rows. With ``factors=none``, rows are sampled with the
+    full covariance Σ_c. An attack that uses means and covariances of these rows recognises most training rows.
 
     A condition with fewer than four training rows uses the pooled covariance. A condition without training rows is
     replaced by the most similar condition that has training rows. Statistics of a numeric feature are computed without
@@ -132,7 +132,7 @@ class HierarchicalFactors(Generator):
         return np.asarray(self._means[k] + ndtri(levels)[:, None] * sd)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw one random row for each requested condition."""
+        """Draw one random row for each row of ``conditions``."""
         asked = self._conditions.asked(conditions, context)
         values, n_features = self._means[asked], self._template.n_features
         scores = np.zeros((len(asked), self._latent.n_scores), dtype=np.float32)

@@ -13,13 +13,14 @@ https://arxiv.org/abs/2307.00558; no code of the authors is used.
 
 L is the library size of the cell; a sampled cell gets the library size of a random training cell of the condition. q is
 a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot codes of b and s. TC is the mutual
-information of the two blocks under the mean of the posteriors. corr²(z, s | b) is the squared correlation of z with a
-one-hot code of s, after the code's mean over cells with equal b is subtracted from the code. In these correlations, z
-is a posterior mean, or a product of two centred posterior means. The priors of both blocks are diagonal Gaussians
-(`parts.gaussian_prior`). With ``prior=exponential``, the prior of z_inv is a general exponential family
-(`parts.exponential_prior`), the loss of score matching is added, and z_inv is whitened before its squared correlations
-are computed. In the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`).
-The squared correlations and the last epochs are additions of this project.
+information of the two blocks under the average of the posterior densities of the cells in a training step. From each
+entry of the one-hot code of s, its mean over the training cells with equal b is subtracted. corr²(z, s | b) is the
+squared correlation of z with such an entry. The sums run over all entries; z is each posterior mean, and each product
+of two centred posterior means of the block. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`).
+With ``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), the loss of
+score matching is added, and z_inv is whitened before its squared correlations are computed. In the last epochs, the
+encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared correlations and the last
+epochs are additions of this project.
 """
 
 from __future__ import annotations
@@ -172,8 +173,8 @@ class InVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory in bytes of parameters, gradients, Adam's moments, activations and one-hot codes.
 
-        The estimate assumes 32 values per covariate column. The sparse counts of the table and the imported packages
-        (about 0.3 GB) are not included.
+        The estimate assumes 32 different values of each condition column and of the batch. The sparse counts of the
+        table and the imported packages (about 0.3 GB) are not included.
         """
         config, n_columns = self.config, 32 * (len(schema.conditions) + 1)
         n_latent = config.latent_invariant + config.latent_spurious
@@ -254,7 +255,6 @@ class InVAE(Generator):
         return max(1, round(share * self.config.epochs)) if share else 0
 
     def _train_for_sampling(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
-        """Train decoder and priors with a fixed encoder, and set the offsets of latents (see `parts.last_epochs`)."""
         import torch
 
         from tabgenbench_plugins.generators.parts.last_epochs import Latents, train_for_sampling
@@ -343,13 +343,13 @@ class InVAE(Generator):
         return {"invariant": invariant, "spurious": spurious}
 
     def blocks(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return posterior means of the invariant block, shape (n_rows, latent_invariant), and the spurious block.
+        """Return posterior means of the invariant and the spurious block, each of shape (n_rows, latents of the block).
 
         Args:
-            table: counts with the genes of the training cells.
+            table: counts of the same genes as in training.
             hide: whether covariates (conditions and batch) are hidden from the encoder. By default, they are hidden if
-                the encoder was trained with hidden covariates (``mask`` above 0). A value that no training cell has is
-                always hidden.
+                the encoder was trained with hidden covariates (``mask`` above 0). A category that no training cell has
+                is always hidden.
         """
         import torch
 
@@ -428,7 +428,7 @@ class InVAE(Generator):
         return frame
 
     def save(self, folder: Path) -> None:
-        """Write the weights, the covariates, and batch and library size of each training cell."""
+        """Write weights, encodings of covariates, offsets, probes, and batch and library size of each training cell."""
         facts = {"conditions": conditions_to(self._pool.conditions), "batch": codes_to(self._batch)}
         facts["biology"] = self._biology.saved()
         facts["labels"] = {name: list(probe.values) for name, probe in self._probes.items()}

@@ -32,7 +32,7 @@ class LibraryHalver(RealResample):
             )
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return training rows with about half of their molecules, as a table with a CSR matrix."""
+        """Return training rows after the random removal of molecules, as a table with a CSR matrix."""
         drawn = super().sample(conditions, context)
         counts = sparse.csr_matrix(drawn.X)
         rng = np.random.default_rng([context.seed, 1])

@@ -1,4 +1,4 @@
-"""Planted failure `mode-dropper`: training rows without a tenth of the conditions or of the rows."""
+"""Planted failure `mode-dropper`: training rows without a tenth of the conditions or of each condition's rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SHARE = 10
 class ModeDropper(Planted):
     """Returns training rows without a tenth of the conditions, or without the rows at one end of a principal component.
 
-    With at least ten conditions, a random tenth of the conditions is missing and is replaced by rows of other
-    conditions. With fewer conditions, each condition lacks the tenth of its rows with the largest values of the first
-    principal component. Before this component is computed, categories are coded as indicators, the means of
-    conditions are subtracted, and each column is scaled to unit variance. The number of missing rows is rounded, so a
-    condition with at most five rows keeps all rows.
+    With at least ten conditions, the training rows of a random tenth of the conditions are never returned. Requests for
+    these conditions get rows of other conditions. With fewer conditions, each condition lacks the tenth of its rows
+    with the largest values of the first principal component. Before this component is computed, categories are coded as
+    indicators, the means of conditions are subtracted, and each column is scaled to unit variance. The number of
+    missing rows is rounded, so a condition with at most five rows keeps all rows.
     """
 
     name = "mode-dropper"
@@ -42,7 +42,7 @@ class ModeDropper(Planted):
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the requested conditions; random other requested conditions replace the missing conditions."""
+        """Return the requested conditions; replace each dropped one by that of a random other requested row."""
         is_dropped = np.isin(asked, self._dropped)
         others = asked[~is_dropped]
         if not len(others):

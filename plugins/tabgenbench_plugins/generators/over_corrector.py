@@ -13,12 +13,12 @@ __all__ = ["OverCorrector"]
 
 
 class OverCorrector(PCA):
-    """Embeds rows as the generator `pca` does, without the mean differences between the values of one condition column.
+    """Embeds rows as the control `pca` does, and removes the mean effects of one condition column (option ``column``).
 
-    The training rows are grouped by the values of the other condition columns. For each group and each value of the one
-    column, the mean of the group is subtracted from the mean of the rows with this value, in principal components. Each
-    difference is a direction, which `embed` removes by an orthogonal projection. Scores that compare only cell types
-    and batches cannot detect this fault.
+    The training rows are grouped by the values of the other condition columns. In each group, the effect of a value of
+    ``column`` is the mean of the group's rows with this value minus the mean of the group, in principal components.
+    `embed` removes the directions of all effects by an orthogonal projection. Scores that compare only cell types and
+    batches cannot detect this fault.
     """
 
     name = "over-corrector"
@@ -63,6 +63,6 @@ class OverCorrector(PCA):
         self._removed = axes[sizes > 1e-6 * max(sizes[0], 1e-300)].T
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the principal components of each row without the removed directions, shape (n_rows, components)."""
+        """Return each row's principal components after the projection, shape (n_rows, components)."""
         found = super().embed(table)["latent"]
         return {"latent": (found - found @ self._removed @ self._removed.T).astype(np.float32)}

@@ -15,7 +15,8 @@ class RandomEmbedding(EmbeddingModel):
     """Embeds each row as Gaussian noise that does not depend on the row.
 
     Noise mixes batches perfectly, so this control has good scores of batch removal although noise contains no
-    biological information. The scores of biological information are the lowest expected scores.
+    biological information. Its scores of biological information are those that an embedding without such information
+    gets by chance.
     """
 
     name = "random"

@@ -15,10 +15,9 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    This control (simple generator for comparison) shows the scores of real rows. Only privacy scores (membership
-    inference and nearest records) detect that the rows are copies. If more rows of a condition are requested than were
-    in training, the training rows are repeated. A condition without training rows gets the rows of the most similar
-    training condition.
+    This control shows the scores of real rows. Only privacy scores (membership inference and nearest records) detect
+    that the rows are copies. If more rows of a condition are requested than were in training, the training rows are
+    repeated. A condition without training rows gets the rows of the most similar training condition.
     """
 
     name = "real-resample"

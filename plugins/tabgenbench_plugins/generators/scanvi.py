@@ -33,9 +33,9 @@ __all__ = ["SCANVI"]
 class SCANVI(SCVI):
     """Trains scVI, then scANVI. One condition column is the label; the others are inputs of the decoder (covariates).
 
-    The decoder gets the other conditions but not the label, which only determines the prior of the latent code z.
-    The embedding therefore contains the differences between labels. With ``covariates=batch``, the decoder gets no
-    conditions, and the embedding contains the differences between all conditions.
+    The decoder does not get the label; the label determines the prior of the latent code z. The embedding therefore
+    contains the differences between labels. With ``covariates=batch``, the decoder gets no conditions, and the
+    embedding contains the differences between all conditions.
     """
 
     name = "scanvi"

@@ -110,7 +110,7 @@ class SCVI(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` if the table does not contain counts, or has fewer than two cells (for batch norm)."""
+        """Raise `Unsupported` unless the table contains counts of at least two cells, the minimum for batch norm."""
         if not schema.per_10k:
             raise Unsupported(f"{cls.name} models counts; the table is not one of counts with per_10k = true")
         if n_rows < 2:
@@ -253,7 +253,7 @@ class SCVI(Generator):
         return sparse.csr_matrix(counts, dtype=np.float32)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the posterior mean of z for each cell, which does not depend on conditions and batch."""
+        """Return the posterior mean of z for each cell; the encoder gets only the counts, no conditions or batch."""
         import torch
 
         parts = [np.zeros((0, self.config.latent), dtype=np.float32)]

@@ -1,4 +1,4 @@
-"""Control `shift-of-nearest`, which predicts the effect of a state on a type from the most similar type."""
+"""Control `shift-of-nearest`: predicts that a state changes a type of cells as it changes the most similar type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control `shift-of-others` (a baseline), which predicts that a state has the same effect on all types."""
+"""Control `shift-of-others`, which predicts that a state (such as a treatment) changes all types of cells equally."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ShiftOfOthers"]
 
 
 class ShiftOfOthers(Unchanged):
-    """Predicts rows of a type in a state without training rows, from the mean effect of this state on other types.
+    """Predicts rows of a combination of type and state without training rows, from the effect on other types.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
     the state with the most training rows of the requested type. The mean shift of all other types with training rows in

@@ -19,8 +19,8 @@ class SMOTE(Generator):
     The numeric features of a row are x = a + u (b - a), with a training row a, a neighbour b, and u uniform between 0
     and 1. A category is the most frequent category among the neighbours of a, as in SMOTE-NC; in a tie, the category of
     the nearest neighbour is chosen. Distances are Euclidean: numeric differences are in standard deviations of the
-    training rows, and different categories have distance 1. A feature that is missing in a is
-    missing in x. A feature that is missing only in b has the same value in x and a.
+    training rows, and different categories have distance 1. A feature that is missing in a is missing in x. A feature
+    that is missing only in b has the same value in x and a.
 
     If a condition has a single training row, this row is returned. A condition without training rows is replaced by the
     most similar training condition.
@@ -76,7 +76,7 @@ class SMOTE(Generator):
         return np.asarray(found[:, np.arange(k) % n_others], dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one row for each requested condition; all training rows of a condition are used equally often."""
+        """Return interpolated rows; all training rows of a condition are equally often starting points."""
         rng = context.numpy
         base = np.empty(len(conditions), dtype=np.int64)
         for k, places in self._conditions.each_asked(conditions, context):
@@ -90,10 +90,6 @@ class SMOTE(Generator):
         return self._train.like(values + step * difference, conditions, self._decoded(base))
 
     def _decoded(self, base: NDArray[np.int64]) -> pd.DataFrame | None:
-        """Return the categorical features of new rows, or None; ``base`` are the positions of the rows a.
-
-        The categorical features that mark missing numeric values are copied from a.
-        """
         if not self._categories:
             return None
         marks = {gap.shown_by for gap in self._train.schema.numeric_gaps()}

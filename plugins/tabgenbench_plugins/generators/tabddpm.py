@@ -1,10 +1,10 @@
 """TabDDPM: Gaussian diffusion of numeric features and multinomial diffusion of categorical features.
 
 Kotelnikov et al., "TabDDPM: modelling tabular data with diffusion models", ICML 2023, https://arxiv.org/abs/2209.15421.
-Module `parts/diffusion` contains the formulas of both kinds of diffusion. There, ā_t is the share of the row x_0 that
-is left in the noisy row x_t. A network with the inputs x_t, t / T and condition c predicts the noise ε̂ of numeric
-features and the probabilities p̂_0 of categories at time 0. In the paper, ε̂ is the network's output F. Here, ε̂ is the
-sum of two terms: the best prediction if x_0 were N(0, I), and a multiple of F:
+Module `parts/diffusion` contains the formulas of both kinds of diffusion. Their coefficient ā_t falls from 1 at t = 0
+(x_t is the row x_0) to almost 0 at t = T (x_t is only noise). A network with the inputs x_t, t / T and condition c
+predicts the noise ε̂ of numeric features and the probabilities p̂_0 of categories at time 0. In the paper, ε̂ is the
+network's output F. Here, ε̂ is the sum of two terms: the best prediction if x_0 were N(0, I), and a multiple of F:
 
     ε̂ = √(1 - ā_t) x_t + √ā_t F
 
@@ -13,7 +13,8 @@ sum of two terms: the best prediction if x_0 were N(0, I), and a multiple of F:
 The first term of the loss is the simple loss of Ho et al. 2020. The second term is the variational bound of the
 categories, averaged over the categorical features. At t = 1, the KL term is -log p̂(x_0 | x_1). To sample a row,
 ``sampling_steps`` equally spaced steps lead from t = T to 0. Each step draws the row at the next time s from q(x_s |
-x_t, x̂_0), where x̂_0 is the predicted x_0.
+x_t, x̂_0), where x̂_0 is the predicted x_0. For numeric features, the variance is larger than that of q
+(`parts/diffusion`).
 
 The option ``guidance`` w (default 1, no guidance) is the weight of classifier-free guidance (Ho & Salimans 2022,
 https://arxiv.org/abs/2207.12598). If w is not 1, training replaces the condition of a random tenth of the rows by
@@ -21,9 +22,8 @@ zeros. Sampling then combines two outputs of the network, with the condition and
 
     w · output(x, t, c) + (1 - w) · output(x, t, 0)
 
-Module `parts/prepared_rows` transforms the numeric features to D numeric entries.
-
-    N rows   D numeric entries   C categorical features   Y = D + number of one-hot codes   T diffusion steps
+    N rows   D normal scores of numeric features, or their principal components (`parts/prepared_rows`)
+    C categorical features   Y = D + number of one-hot codes   T diffusion steps
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class TVAE(TabularGenerator):
     """The variational autoencoder (TVAE) of Xu et al.
 
     Rows are sampled as in the package `ctgan`. The decoder maps latent noise to scalars and logits. Normal noise with
-    the learned standard deviation is added to each scalar. The most probable mode and category are used, so a rare
-    category may never be sampled. Only generated rows with the requested conditions are kept.
+    the learned standard deviation is added to each scalar. Each value gets its most probable mode or category, so a
+    rare category may never be sampled. Only generated rows with the requested conditions are kept.
     """
 
     name = "tvae"

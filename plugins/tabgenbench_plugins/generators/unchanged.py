@@ -19,8 +19,8 @@ class Unchanged(Generator):
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. If the requested
     combination has no training rows, rows of the base state are returned: the state with most training rows of the
-    type. A model that predicts the effect of a state
-    on a type should score better than this control, which predicts no effect.
+    type. A model that predicts the effect of a state on a type should score better than this control, which predicts no
+    effect.
     """
 
     name = "unchanged"
@@ -39,7 +39,7 @@ class Unchanged(Generator):
             raise Unsupported(f"generator {cls.name!r} needs two condition columns, such as cell_type and condition")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Group the training rows."""
+        """Group the training rows by condition, and by type and state."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._shifts = StateShifts.of(train, self.config)
@@ -47,7 +47,7 @@ class Unchanged(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each requested condition.
 
-        A type without training rows gets rows of the most similar condition.
+        If no training row has the requested type, rows of the most similar condition are returned.
         """
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         for kind, state, places in self._shifts.asked(conditions):

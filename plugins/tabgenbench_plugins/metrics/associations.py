@@ -60,7 +60,6 @@ class _Subset:
         }
 
     def pairs(self, table: Table) -> pd.DataFrame:
-        """Return a frame with one row for each value of `by_kind`: the kind and the two columns of the pair."""
         names, others = np.array(self._names(table), dtype=object), np.array(self.categorical, dtype=object)
         numeric = np.triu_indices(len(names), 1)
         mixed = np.nonzero(self._mixed(table))
@@ -92,10 +91,10 @@ class PairAssociations(Metric):
 
     The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
     association of two categorical columns is Cramér's V. The association of a numeric feature and a categorical column
-    is the correlation ratio eta. Cramér's V and eta are not corrected for bias. Categorical columns are the categorical
-    features, including columns that mark missing values of numeric features, and the conditions. Columns that are
-    constant in the real test rows are excluded. Pairs of two conditions are excluded, because conditions are inputs of
-    the generator. Pairs of a feature and the column that marks its missing values are excluded too.
+    is the correlation ratio eta. Cramér's V and eta are not corrected for bias. Categorical columns are the conditions
+    and the categorical features. Columns that mark missing values of numeric features are categorical features too.
+    Excluded are columns that are constant in the real test rows, pairs of two conditions (because conditions are inputs
+    of the generator), and pairs of a feature and the column that marks its missing values.
 
     - ``association-error``: mean over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: mean over the pairs
@@ -186,7 +185,8 @@ class PairAssociations(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The associations of the strongest pairs are returned as artifact ``pairs``; a note states the number of pairs.
+        The artifact ``pairs`` contains the associations of the 1,000 pairs that are strongest in the training rows
+        (option ``figure_pairs``). A note states how many pairs of each kind are compared.
 
         Raises:
             Unsupported: the table has fewer than 2 columns, or more than option ``max_columns``.

@@ -27,9 +27,6 @@ class AttributeInference(Metric):
     synthetic row. The score is the accuracy on training rows minus the accuracy on equally many unseen rows, on which
     the model was not trained. The accuracy on unseen rows measures what the synthetic rows reveal about the population;
     the difference measures what they reveal about individual training rows.
-
-    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``). Fewer rows are attacked if the
-    attacks would compute more than 5e9 distances between rows (option ``max_pairs``). All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -68,7 +65,9 @@ class AttributeInference(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``columns`` has the two accuracies for each guessed column.
+        """Score one synthetic table.
+
+        The artifact ``columns`` contains the accuracy on training rows and on unseen rows for each guessed column.
 
         Raises:
             Unsupported: no categorical feature varies in the training rows, or the table has only one column.

@@ -58,9 +58,9 @@ def _level(side: str, name: str) -> ScoreSpec:
 
 
 class Augmentation(Metric):
-    """Gain in the scores of predictive models if synthetic rows are added to their real training rows.
+    """Gain in the scores of predictive models trained on real and synthetic rows, compared with the real rows alone.
 
-    The generator and the predictive models have the same real training rows. The models are tested on real test rows.
+    The generator and the predictive models use the same real training rows. The models are tested on real test rows.
     Targets, models and scores are the same as in the metric ``tstr`` (train on synthetic, test on real), but boosted
     trees are left out. A leaf of a boosted tree needs at least 20 rows, so any additional rows could improve boosted
     trees on a small table.

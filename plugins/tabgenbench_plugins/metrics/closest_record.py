@@ -34,9 +34,8 @@ class ClosestRecord(Metric):
 
     Equal numbers of training rows and of hold-out rows (real rows not used for training) are compared, because the
     closest row of a larger set is closer on average. Distances are Euclidean over all columns except the conditions;
-    see `tabgenbench_plugins.metrics.parts.encoded`. Distances are computed for at most 10,000 synthetic rows (option
-    ``max_rows``). Fewer synthetic rows are used if the number of training rows plus hold-out rows exceeds 500,000
-    (option ``max_pairs``).
+    see `tabgenbench_plugins.metrics.parts.encoded`. The options ``max_rows`` and ``max_pairs`` limit the number of
+    synthetic rows that are used.
     """
 
     name: ClassVar[str] = "closest-record"
@@ -170,10 +169,6 @@ class ClosestRecord(Metric):
 
 
 def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
-    """Return the standard errors of all scores except the share of rows closer to training rows, as text.
-
-    The standard error of ``closest-distance-ratio`` is estimated by bootstrap.
-    """
     n = len(to_train)
     values: dict[str, Floats] = {"nndr-gap": _ratios(to_hold_out) - _ratios(to_train)}
     for name, most in (("exact-copies", COPY), ("near-copies", limit)):

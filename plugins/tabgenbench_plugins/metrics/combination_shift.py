@@ -29,9 +29,9 @@ class CombinationShift(Metric):
     training rows of the same type in another state. If there are several such states, the state with most of these rows
     is used. The true shift s is the mean of the test rows minus the mean of the base rows. The error e is the mean of
     the synthetic rows minus the mean of the test rows. R² = 1 - |e|² / |s|² is 1 if the synthetic mean equals the test
-    mean, and 0 if the synthetic mean equals the base mean. R² compares shifts, because R² of the means themselves is
-    near 1 for every model. Values are first multiplied by the standard deviations of the training rows, which undoes
-    the standardisation. The unit for counts is then log1p(counts per 10,000). Each score is a mean over combinations.
+    mean, and 0 if the synthetic mean equals the base mean. Values are first multiplied by the standard deviations of
+    the training rows, which undoes the standardisation. The unit for counts is then log1p(counts per 10,000). Each
+    score is a mean over combinations.
 
     - ``shift-r2``: R² over all features
     - ``shift-r2-top``: R² over the 100 features with the largest |t| of Welch's test between test rows and base rows
@@ -167,8 +167,8 @@ def _energy_distance(
 ) -> tuple[float, float]:
     """Return the energy distance of two samples of rows, and its standard error.
 
-    The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, for rows X, X' of ``first`` and Y, Y' of ``second``. For
-    each sample, ``left_out`` contains the share of the available rows that were not drawn.
+    The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, for rows X, X' of ``first`` and Y, Y' of ``second``.
+    ``left_out`` contains, for ``first`` and for ``second``, the share of the rows that the random subset leaves out.
     """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
     value = 2 * across.mean() - of_first.mean() - of_second.mean()

@@ -89,8 +89,8 @@ class ConditionCoexpression(Metric):
         """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
-            Unsupported: the table has more than 4,000 numeric features, or it has categorical features and fewer than
-                two numeric features.
+            Unsupported: the table has more than 4,000 numeric features, or a table with categorical features has fewer
+                than two numeric features.
         """
         check_numeric(evaluation, self.name)
         if evaluation.test.n_features > MAX_TRIANGLE_FEATURES:
@@ -161,9 +161,9 @@ class _RealPairs:
     Attributes:
         condition: label of the condition.
         n_rows: number of real test rows.
-        strongest: sign of the correlation of each pair in the list of the test rows, and 0 for every other pair, shape
-            (n_pairs,).
-        chosen: positions of the pairs in the list of the training rows.
+        strongest: sign of the correlation of each pair that is among the strongest in the test rows, and 0 for every
+            other pair, shape (n_pairs,).
+        chosen: positions, among all pairs, of the strongest pairs in the training rows.
         r: correlations of the pairs in ``chosen`` over the test rows.
     """
 

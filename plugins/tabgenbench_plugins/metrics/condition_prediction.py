@@ -32,8 +32,8 @@ class ConditionPrediction(Metric):
     indicators of categories (see module `encoded`). The classifier does not see the training rows of the generator, so
     copies of training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability
     separates the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over
-    conditions. If no synthetic row or every synthetic row has a condition, the AUC of this condition is undefined and
-    counts as 0.5. Conditions with few real test rows are used to train the classifier, but excluded from the mean.
+    conditions. The AUC of a condition counts as 0.5 if none or all of the synthetic rows have this condition.
+    Conditions with few real test rows are used to train the classifier, but excluded from the mean.
     """
 
     name: ClassVar[str] = "condition-prediction"

@@ -1,4 +1,4 @@
-"""Metric `correlation-pairs`: error and spread of feature-feature correlations."""
+"""Metric `correlation-pairs`: error and standard deviation of synthetic feature-feature correlations."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     spacing in both directions. A point belongs to the hexagon with the nearest centre.
 
     Returns:
-        Table of the non-empty hexagons with columns ``real`` and ``synthetic`` (the centre), ``pairs`` (the count), and
-        ``width`` of a hexagon.
+        Table with one row for each hexagon that contains a point. Columns ``real`` and ``synthetic`` are the
+        coordinates a and b of the centre, ``pairs`` is the number of points, and ``width`` is the width of a hexagon.
 
     >>> import numpy as np
     >>> hexagons(np.array([0.0, 0.001, 1.0]), np.array([0.0, 0.0, 1.0]), 10)["pairs"].tolist()

@@ -105,7 +105,8 @@ class CountRealism(Metric):
         """Score one synthetic table.
 
         Raises:
-            Unsupported: the table does not contain counts of cells (``Schema.per_10k``), or has no rows or features.
+            Unsupported: the schema does not declare counts of single cells (``Schema.per_10k``), or there are no test
+                rows, no synthetic rows or no features.
             ConfigError: the option ``type_column`` names a column that is not a condition column.
         """
         if evaluation.transform.library is None:

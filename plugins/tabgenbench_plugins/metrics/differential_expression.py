@@ -45,14 +45,15 @@ class DifferentialExpression(Metric):
 
     A contrast compares two groups of rows of one tissue, such as cancer and normal rows. One condition column (the
     status) defines the groups, and a second condition column defines the tissue. If the status has more than two
-    values, the rows with one value are compared with the rows with any other value. Without a second condition column,
-    a contrast uses all rows. Each score except ``logfc-ratio`` is the mean over the contrasts with at least `min_rows`
-    real test rows in each group. P-values of features are from Welch's or the Mann-Whitney test (module `two_sample`).
-    All scores use only features that vary over the real test rows of the contrast:
+    values, each value gives one contrast between its rows and all other rows of the tissue. Without a second condition
+    column, a contrast uses all rows. Only contrasts with at least ``min_rows`` real test rows in each group are used.
+    Each score except ``logfc-ratio`` is the mean over these contrasts. P-values of features are from Welch's test, or
+    from the Mann-Whitney test with ``test=mann-whitney`` (module `two_sample`). All scores use only features that vary
+    over the real test rows of the contrast:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
-    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by the root mean square of the real fold
-      changes, over all contrasts
+    - ``logfc-ratio``: root mean square of the synthetic fold changes of all contrasts together, divided by the root
+      mean square of the real fold changes
     - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; a synthetic fold change of 0
       counts one half
     - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 most

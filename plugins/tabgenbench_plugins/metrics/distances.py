@@ -113,8 +113,6 @@ def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """For each row, sums of distances and of kernel values to the rows of one table, without the row itself."""
-
     distance: Floats
     kernel: Floats
 
@@ -123,8 +121,11 @@ class _Sums:
 class _Contrast:
     """Estimates of 2 E(X, Y) - E(X, X') - E(Y, Y'), where E is the mean distance or the mean kernel value of two rows.
 
-    Each array contains one sum for each row of a table. ``real`` and ``synthetic`` are sums over the rows of the same
-    table. ``to_synthetic`` and ``to_real`` are sums over the rows of the other table.
+    Attributes:
+        real: for each real row, the sum over all other real rows.
+        synthetic: for each synthetic row, the sum over all other synthetic rows.
+        to_synthetic: for each real row, the sum over the synthetic rows.
+        to_real: for each synthetic row, the sum over the real rows.
     """
 
     real: Floats
@@ -133,7 +134,7 @@ class _Contrast:
     to_real: Floats
 
     def of_all_pairs(self) -> float:
-        """Return the estimate that includes pairs of a row with itself, which have a distance of 0."""
+        """Return the estimate over all pairs, including pairs of a row with itself, whose distance is 0."""
         n, m = len(self.real), len(self.synthetic)
         return float(2 * self.to_synthetic.sum() / (n * m) - self.real.sum() / n**2 - self.synthetic.sum() / m**2)
 

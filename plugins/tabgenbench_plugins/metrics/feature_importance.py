@@ -21,10 +21,11 @@ FEWEST = 3  # number of predictors for a rank correlation
 
 
 class FeatureImportance(Metric):
-    """Agreement of the importance of predictors in two random forests, trained on synthetic and on real training rows.
+    """Agreement on the importance of predictors between a random forest of synthetic rows and one of training rows.
 
-    The importance of a predictor is the decrease of impurity at its splits. The importance of a categorical predictor
-    is the sum over its indicator columns.
+    The importance of a predictor is the decrease of impurity at the tree nodes that divide rows by this predictor,
+    summed over nodes and averaged over trees. The importance of a categorical predictor is the sum over its indicator
+    columns.
 
     - ``importance-correlation``: Spearman correlation of the importances over predictors
     - ``importance-overlap``: share of the 20 most important predictors that the two forests have in common. If there

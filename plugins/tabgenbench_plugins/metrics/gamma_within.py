@@ -31,9 +31,10 @@ class GammaWithin(Metric):
     """Gamma (agreement of real and synthetic correlations r) of residuals: rows minus the mean row of their condition.
 
     If a condition has only one row, the row is excluded, because its residual is always 0. A feature counts as constant
-    if the standard deviation of its residuals is at most 1e-5 of its total standard deviation. Features that are
-    constant in the residuals of the real test rows are excluded. A feature that is constant only in the synthetic
-    residuals has r = 0 with every other feature. A table without condition columns counts as one condition.
+    if the standard deviation of its residuals is at most 1e-5 times its standard deviation before the mean rows are
+    subtracted. Features that are constant in the residuals of the real test rows are excluded. A feature that is
+    constant only in the synthetic residuals has r = 0 with every other feature. A table without condition columns
+    counts as one condition.
     """
 
     name: ClassVar[str] = "gamma-within"
@@ -58,10 +59,7 @@ class GammaWithin(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table.
-
-        The score is undefined if rows of the same condition do not differ.
-        """
+        """Score one synthetic table."""
         check_numeric(evaluation, self.name)
         try:
             (real, note), (synthetic, synthetic_note) = (_residual_columns(evaluation, side) for side in SIDES)

@@ -39,9 +39,10 @@ def _spec(role: str, description: str) -> ScoreSpec:
 class LabelPrediction(Metric):
     """Macro-averaged F1 of predicted cell types, conditions and combinations of type and condition.
 
-    A test cell is excluded if no training cell has the same type, condition or combination. If a model does not predict
-    a column, a logistic regression predicts the column from the embedding, and a note names the column. The regression
-    is trained on the training cells and uses the standardised dimensions of the first block of the embedding.
+    The score of types excludes test cells whose type no training cell has. Likewise, the other scores exclude unknown
+    conditions or unknown combinations. If a model does not predict the type or the condition, a logistic regression
+    predicts it from the embedding, and a note says so. The regression is trained on the training cells and uses the
+    standardised dimensions of the first block of the embedding.
     """
 
     name: ClassVar[str] = "label-prediction"

@@ -1,4 +1,4 @@
-"""Membership inference by Mahalanobis distance, which detects leaks through covariances."""
+"""Membership inference by Mahalanobis distance: whether mean and covariance of synthetic rows reveal training rows."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MahalanobisMembership(Metric):
     In each condition, mean and covariance are estimated from the synthetic rows. Then 0.1 times the mean variance is
     added to the diagonal of the covariance, which makes it invertible (option ``ridge``). A real row with a smaller
     Mahalanobis distance is considered more likely to be a training row. If a model fits a covariance to few training
-    rows, its samples vary in exactly the same directions as these training rows, which therefore have small distances.
+    rows, its samples vary only in the directions of these rows, so other rows have larger distances.
 
-    At most 1,000 synthetic rows of each condition are used (option ``most``). For the score
-    ``mahalanobis-auc-equal``, the number of synthetic rows is at most the number of attacked training rows.
+    At most 1,000 synthetic rows of each condition are used (option ``most``). For the score ``mahalanobis-auc-equal``,
+    at most as many synthetic rows as attacked training rows are used in each condition.
     """
 
     name: ClassVar[str] = "mahalanobis-membership"
@@ -131,7 +131,6 @@ class _Attack:
         self.sizes: list[int] = []
 
     def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
-        """Attack one condition, unless it lacks training rows, unseen rows or enough synthetic rows."""
         groups = self.attacked.members, self.attacked.others
         places = [np.flatnonzero(group.conditions == code) for group in groups]
         if min(map(len, places)) == 0 or len(synthetic) < FEWEST_SYNTHETIC:
@@ -149,13 +148,11 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean AUC, weighted by the number of attacked training or unseen rows, whichever is smaller."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
 
     def true_positives(self) -> float:
-        """Return the true-positive rate at a false-positive rate of 1 %, over all conditions."""
         self._check()
         members, others = (
             largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)

@@ -40,13 +40,14 @@ class MarkerGenes(Metric):
     """Agreement between synthetic rows and real test rows on the markers of each condition.
 
     The effect size of a feature in a condition is the point-biserial correlation of the feature with the indicator of
-    the condition (1 for its rows, 0 for all other rows). The *markers* of a condition are the 50 features with the
-    largest positive effect sizes. Each score except ``marker-effect-ratio`` is the mean over the conditions with at
-    least ``min_rows`` real test rows. Features that are constant in the real test rows are excluded.
+    the condition (1 for rows of the condition, 0 for all other rows). The *markers* of a condition are the 50 features
+    with the largest positive effect sizes. Only conditions with at least ``min_rows`` real test rows are scored. Each
+    score except ``marker-effect-ratio`` is the mean over these conditions. Features that are constant in the real test
+    rows are excluded.
 
     - ``marker-overlap``: share of the markers of the real test rows that are also markers of the synthetic rows
-    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes of all conditions, divided by the root
-      mean square of the real effect sizes
+    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes of all features in all scored conditions,
+      divided by the root mean square of the real effect sizes
     - ``marker-effect-correlation``: Pearson correlation over features of the real and the synthetic effect sizes
     """
 

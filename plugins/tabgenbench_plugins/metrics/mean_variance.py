@@ -31,7 +31,7 @@ AT_GAPS = "present values count"
 
 
 class MeanVariance(Metric):
-    """Errors of shares of zeros and of the mean-variance relation, on the untransformed scale of the dataset.
+    """Errors of synthetic rows in the shares of zeros and in the mean-variance relation, on the dataset's own scale.
 
     - ``zero-error``: |share of zeros in synthetic rows - share of zeros in test rows|, averaged over the features with
       a zero in the training rows
@@ -102,7 +102,7 @@ def zero_shares(values: NDArray[np.float32], present: NDArray[np.bool_] | None, 
     Args:
         values: standardised values, shape (n_rows, n_features).
         present: mask of the entries that are not missing, same shape, or None if no entry is missing.
-        transform: conversion to the dataset's scale. After log2(x + 1), negative values also count as zeros.
+        transform: conversion to the dataset's scale. If it undoes log2(x + 1), results below 0 count as zeros.
 
     Returns:
         Array of shape (n_features,), NaN for a feature whose values are all missing.

@@ -63,11 +63,6 @@ class Membership(Metric):
 
     Reference rows are real rows that are neither training rows nor attacked rows. If the table has donors, donors are
     attacked instead of rows. The score of a donor is the largest score of its rows.
-
-    At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``). With more than 250,000
-    synthetic rows, fewer rows are attacked, because the option ``max_pairs`` limits the number of attacked rows times
-    the number of synthetic rows.
-    ``nearest`` and ``domias`` use all synthetic rows.
     """
 
     name: ClassVar[str] = "membership"

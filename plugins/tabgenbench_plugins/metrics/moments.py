@@ -128,7 +128,7 @@ class Moments(Metric):
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
     """Return a mask of the table entries that are used, or None if all entries are used.
 
-    Entries that replace missing values are used only for features without any other value.
+    A value that replaces a missing value is used only if all values of the feature are missing.
     """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)

@@ -22,9 +22,8 @@ __all__ = ["PCASeparability"]
 class PCASeparability(Metric):
     """How well tissues and statuses are separated, and real and synthetic rows mix, in leading principal components.
 
-    Tissue and status are condition columns. Module `separability` defines the scores. Fifty components contain the
-    differences between conditions and much of the variation within conditions. Further components are dropped, because
-    their noise would make all distances similar.
+    Tissue and status are condition columns. Module `separability` defines the scores. The 50 leading components are
+    kept (option ``components``), because the noise of further components would make all distances similar.
     """
 
     name: ClassVar[str] = "pca-separability"

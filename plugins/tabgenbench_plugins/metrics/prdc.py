@@ -121,7 +121,6 @@ class PRDC(Metric):
         return Result(scores, notes=notes)
 
     def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return values of real test rows, and values of synthetic rows; the mean of each array is a score."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         for rows, words in ((real, "real test"), (synthetic, "synthetic")):

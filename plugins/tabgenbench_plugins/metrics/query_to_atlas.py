@@ -1,4 +1,4 @@
-"""Metric `query-to-atlas`: accuracy with which training cells predict the types of test cells."""
+"""Metric `query-to-atlas`: accuracy of the types of test cells, predicted from the nearest training cells."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 class QueryToAtlas(Metric):
     """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    A cell is distant if its distance from the nearest training cells, relative to the usual distance between training
-    cells of the predicted type, exceeds a threshold. The module `atlas_mapping` chooses the threshold with training
-    cells alone. The correct prediction is the type of the test cell, or `unknown` if no training cell has this type.
+    The mean distance of a test cell to its nearest training cells is divided by the median of the same mean distance
+    over training cells of the predicted type. The test cell is distant if the quotient exceeds a threshold, which the
+    module `atlas_mapping` chooses with training cells alone. The correct prediction is the type of the test cell, or
+    `unknown` if no training cell has this type.
     """
 
     name: ClassVar[str] = "query-to-atlas"
@@ -89,7 +90,7 @@ class QueryToAtlas(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the types that are predicted from the embedding of one model.
+        """Predict the type of each test cell from the embedding of one model, and score the predictions.
 
         Raises:
             Unsupported: the model does not embed training cells and test cells.

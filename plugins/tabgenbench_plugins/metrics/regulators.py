@@ -118,8 +118,9 @@ class Regulators(Metric):
         """Score one synthetic table; save psi and phi of each regulator as artifact ``regulators``.
 
         Raises:
-            Unsupported: no file of pairs is given, the file cannot be used, or the table has categorical features, but
-                fewer than two numeric features.
+            Unsupported: no file of regulators and targets is given, the file is invalid, no pair has two features of
+                the table, a regulator has 4,000 or more targets, or a table with categorical features has fewer than
+                two numeric features.
         """
         check_numeric(evaluation, self.name)
         targets, n_left_out = self._targets(evaluation)
@@ -134,7 +135,6 @@ class Regulators(Metric):
         return Result(scores, undefined, artifacts={"regulators": found}, notes=tuple(notes))
 
     def _targets(self, evaluation: Evaluation) -> tuple[dict[str, list[str]], int]:
-        """Return the targets of each regulator, and the number of pairs with a feature that the table does not have."""
         if self.config.pairs is None:
             raise Unsupported("no file of regulators and targets is given; set the option pairs=FILE")
         pairs = evaluation.shared.once(

@@ -1,4 +1,4 @@
-"""scIB (single-cell integration benchmark): how embeddings of cells remove batch effects and conserve biology."""
+"""scIB (single-cell integration benchmark): how well embeddings of cells remove batch effects and conserve biology."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 class ScIB(Metric):
     """The ten scores of scIB for the embedding of the test cells, and means of these scores.
 
-    Only the first block (named group of dimensions) of the embedding is scored. Labels, in the terms of scIB, are the
-    cell types. Batches are the values of the batch column of the schema. Module `scib_scores` defines the scores.
+    Only the first block (named group of dimensions) of the embedding is scored. The *labels* of scIB are the cell
+    types, and its *batches* are the values of the batch column of the schema. Module `scib_scores` defines the scores.
     Neighbour graphs are exact, not approximate.
 
     Source: Luecken et al. 2022, as computed by the package scib-metrics. If the paper and the package define a score

@@ -74,8 +74,8 @@ class TrainSyntheticTestReal(Metric):
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees
-    - ``boosting``: gradient boosting with histograms, 100 iterations. More than 200 columns of predictors are replaced
-      by their first 50 principal components, which are fitted to the rows that the model is trained on.
+    - ``boosting``: gradient boosting with histograms, 100 iterations. If the predictors have more than 200 columns,
+      they are replaced by their first 50 principal components, fitted to the rows that the model is trained on.
 
     A score is the mean over predicted columns and models. The best model is not selected, because the selection would
     use the test rows. A model trained on synthetic rows never predicts a class that does not occur in these rows.

@@ -1,4 +1,4 @@
-"""Metric `umap-separability`: separation of conditions in a UMAP, as an illustration of `pca-separability`."""
+"""Metric `umap-separability`: the scores of `pca-separability`, but in a UMAP and not ranked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class UMAPSeparability(Metric):
     )
 
     class Config(SeparabilityOptions):
-        """Options of `UMAPSeparability`; the defaults are the settings of Viñas et al."""
+        """Options of `UMAPSeparability`."""
 
         umap_neighbours: int = Field(
             300, ge=2, description="neighbours in UMAP's graph, at most the number of rows minus one"
@@ -60,7 +60,7 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact (stored table) ``umap`` has one line for each point in the figure. The columns are ``origin``
+        The artifact (stored table) ``umap`` has one row for each point in the figure. The columns are ``origin``
         (``real`` or ``synthetic``), ``row`` (the number of the point among all points of this origin), ``x``, ``y``,
         and ``condition.NAME`` for each condition column, starting with tissue and status. If there are as many
         synthetic rows as test rows, the synthetic and the real point with the same ``row`` have equal conditions.

@@ -11,7 +11,7 @@ normal distribution with the same mean and, up to shrinkage, the same covariance
     m_c, S_c  mean and covariance of the posterior means of the condition's rows    v_c  mean posterior variances
     S_p  the covariance pooled over conditions    w_c  the weight of S_c (see `parts.hierarchical`)
 
-    N rows   M rows drawn   K conditions   Z latent
+    N rows   M rows drawn   K conditions   Z latents
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AggregatedPrior:
         Args:
             mu_NZ: posterior means.
             variances_NZ: posterior variances.
-            group: number of each row's condition, shape (N,). Each number from 0 to K - 1 occurs at least once.
+            group: code of each row's condition, shape (N,). Each code from 0 to K - 1 occurs at least once.
         """
         counts = np.bincount(group)[:, None]
         means, spreads = np.zeros((2, len(counts), mu_NZ.shape[1]))
@@ -65,7 +65,7 @@ class AggregatedPrior:
         """Sample latent codes for the conditions of rows, shape (M, Z).
 
         Args:
-            codes: number of each row's condition, shape (M,). -1 stands for a condition without training rows, for
+            codes: code of each row's condition, shape (M,). -1 stands for a condition without training rows, for
                 which N(0, I) is used.
             rng: random generator.
         """

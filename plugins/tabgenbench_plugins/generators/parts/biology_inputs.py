@@ -1,6 +1,6 @@
 """Condition columns as inputs of the model `invae`: one-hot codes of categories, and standardised numbers.
 
-N cells   I inputs for the condition columns   S one-hot codes of the batch   M columns of numbers
+N cells   I inputs made from the condition columns   S values of the batch column
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["BiologyInputs", "CovariateRows"]
 
 @dataclass(frozen=True, eq=False)
 class BiologyInputs:
-    """The rule that turns condition columns into inputs of the networks.
+    """Converts condition columns to inputs of the networks.
 
     Attributes:
         codes: the values of each condition column in the training cells, as text.
@@ -36,7 +36,7 @@ class BiologyInputs:
 
     @classmethod
     def fit(cls, cells: TrainingCells, continuous: Sequence[str]) -> BiologyInputs:
-        """Return the rule for the condition columns of the training cells.
+        """Compute the attributes from the condition columns of the training cells.
 
         Raises:
             ConfigError: a continuous column is no condition column, or has values that are not numbers.
@@ -60,11 +60,13 @@ class BiologyInputs:
 
     @property
     def size(self) -> int:
-        """The number of inputs, I."""
+        """I, the number of inputs of one cell."""
         return max(1, sum(self.categories.n_categories)) + len(self.numbers)
 
     def of(self, frame: pd.DataFrame) -> torch.Tensor:
-        """Return the inputs, shape (N, I); missing columns and categories that no training cell has give 0.
+        """Return the inputs of the networks, shape (N, I).
+
+        The inputs of a column that ``frame`` lacks, and of a category that no training cell has, are 0.
 
         Raises:
             ConfigError: a value of a continuous column is not a number.
@@ -78,11 +80,11 @@ class BiologyInputs:
     def asked(
         self, conditions: pd.DataFrame, train: TrainingConditions, context: Context
     ) -> tuple[pd.DataFrame, torch.Tensor]:
-        """Return the training condition and the inputs of each requested row.
+        """Return a condition and the inputs of the networks for each requested row.
 
-        The condition selects training cells whose library sizes (sums of counts) are used. `with_known_values` replaces
-        categories that no training cell has. The inputs contain the requested numbers. In the conditions, the nearest
-        numbers of training cells with equal categories (or of any cells, if there are none) replace requested numbers.
+        `with_known_values` replaces conditions with unknown categories. The inputs contain the requested numbers. The
+        returned condition, which determines the library size, contains the numbers of the nearest training cell with
+        the same categories (with any categories, if there is none).
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)
@@ -113,12 +115,12 @@ class BiologyInputs:
         return found
 
     def saved(self) -> dict[str, Any]:
-        """Return the rule as JSON data."""
+        """Return the attributes as JSON data."""
         return {**codes_to(self.codes), "numbers": {name: list(pair) for name, pair in self.numbers.items()}}
 
     @classmethod
     def loaded(cls, saved: Mapping[str, Any]) -> BiologyInputs:
-        """Restore the rule from the result of `saved`."""
+        """Restore the object from the result of `saved`."""
         return cls(codes_from(saved), {name: (pair[0], pair[1]) for name, pair in saved["numbers"].items()})
 
 
@@ -130,8 +132,8 @@ class CovariateRows:
         biology_NI: inputs for the condition columns.
         batch_NS: one-hot codes of the batch.
         biology_left_NI: ``biology_NI`` minus the mean over the cells of the same batch.
-        batch_left_NS: ``batch_NS`` minus the mean over the cells with equal conditions. With numeric columns, a
-            least-squares prediction from categories and numbers replaces the mean.
+        batch_left_NS: ``batch_NS`` minus the mean over the cells with equal conditions. If some condition columns are
+            numeric, a least-squares prediction from all condition columns is subtracted instead of the mean.
     """
 
     biology_NI: torch.Tensor

@@ -65,8 +65,8 @@ def whitened(z_NZ: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
     """Return linear combinations of the latents that are uncorrelated among some of the rows, shape (N, Z).
 
     The sum of their squared correlations with a variable is about the R² of a linear regression of this variable on all
-    latents. If latents are correlated, this R² can be large although the correlation of each single latent is small:
-    a linear combination of latents with a small variance can depend on the variable.
+    latents. If latents are correlated, this R² can be large even if each latent has a small correlation with the
+    variable, because the variable may be correlated with a combination of latents that varies little.
 
     Args:
         z_NZ: latents.

@@ -47,8 +47,8 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        Missing values are excluded. If all values of a feature are missing in a condition, the result is the median of
-        the feature in all training rows, which ``values`` contains in place of missing values.
+        Missing values are excluded. If a condition has no value of a feature, the result is the placeholder that
+        ``values`` contains for missing values: the median of the feature in all training rows.
 
         Args:
             values: training rows, shape (n_train, n_features).
@@ -89,7 +89,7 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each training condition to use, as position in ``labels``, and the positions of its requested rows."""
+        """Yield each condition that `asked` returns, as position in ``labels``, and the requested rows that use it."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
@@ -113,15 +113,15 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Return the requested conditions, with replacements for values that occur in no training row.
+    """Return the requested conditions, with replacements for those with a value that occurs in no training row.
 
-    Such a value has no one-hot code. Its condition is replaced by the most similar training condition, and the
+    Such a value has no one-hot code. The whole condition is replaced by the most similar training condition, and the
     replacement is recorded. A new combination of values that occur in training rows is kept, and a note names it.
 
     Args:
         conditions: requested conditions, one per row; further columns are ignored.
         train: the conditions of the training rows.
-        codes: the values of the training rows.
+        codes: the values of each condition column in the training rows.
         context: receives replacements and notes.
 
     Returns:

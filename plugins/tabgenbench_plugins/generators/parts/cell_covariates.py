@@ -27,7 +27,7 @@ def batch_columns(table: Table) -> pd.DataFrame:
 
 
 def n_codes(values: ConditionCodes) -> int:
-    """Return the number of columns that `to_one_hot` returns, at least 1."""
+    """Return the width of the result of `to_one_hot`: the number of values of all columns, or 1 without columns."""
     return max(1, sum(values.n_categories))
 
 
@@ -49,12 +49,7 @@ def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.flo
 class Minibatch:
     """The training cells of one optimisation step.
 
-    Attributes:
-        x_NF: counts, dense.
-        biology_NI: one-hot codes of the condition columns.
-        batch_NS: one-hot codes of the batch.
-        biology_left_NI: ``biology_NI`` minus the mean of ``biology_NI`` over all cells of the same batch.
-        batch_left_NS: ``batch_NS`` minus the mean of ``batch_NS`` over all cells of the same condition.
+    ``x_NF`` are dense counts. The other attributes are described in `biology_inputs.CovariateRows`.
     """
 
     x_NF: torch.Tensor

@@ -1,4 +1,4 @@
-"""Estimation of the dispersion (extra variance) of gene counts within conditions."""
+"""Estimation of the dispersion of gene counts within conditions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pooled_dispersion(counts_NF: Any, group_N: NDArray[np.int64]) -> NDArray[np.
 
     A count has the variance L f + a (L f)^2, where L is the library size of the cell and f is the gene's share of all
     counts in the cell's condition. The estimate makes the expected sum of (count - L f)^2 over all cells equal to the
-    observed sum. Its limits are 0.02 and 100.
+    observed sum. The result is clipped to the range from 0.02 to 100.
 
     Args:
         counts_NF: counts in CSR form.

@@ -5,7 +5,7 @@ al., "Argmax flows and multinomial diffusion", 2021, https://arxiv.org/abs/2102.
 "Improved denoising diffusion probabilistic models", 2021, https://arxiv.org/abs/2102.09672 (cosine schedule, fewer
 steps when sampling).
 
-x_0 is a row, and x_t is the row with noise at time t. ā_t is the share of x_0 that is left at time t, with ā_0 = 1. A
+x_0 is a row, and x_t is the row with noise at time t. ā_t falls from ā_0 = 1 (no noise) to almost 0 (only noise). A
 denoising step may skip times: it goes from t to any s < t, and α = ā_t / ā_s replaces the α_t of the papers.
 
     Gaussian      x_t = √ā_t x_0 + √(1 - ā_t) ε
@@ -67,8 +67,9 @@ def number_step(
 
         √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t
 
-    The variance of x_s is 0 at s = 0. At other times, the variance is 1 - α, the larger of the two variances in Ho et
-    al., section 3.2. With the smaller variance, sampled rows would have 5 % less variance after 100 steps.
+    Here α = ā_t / ā_s. The variance of x_s is 0 at s = 0. At other times, it is 1 - α, the larger of the two variances
+    in Ho et al., section 3.2. With the smaller one, normally distributed features would lose 5 % of their variance in
+    100 steps.
 
     Args:
         x_ND: x_t.

@@ -5,7 +5,7 @@
 
 The coefficient of z² is negative and softplus grows only linearly, so a normalising constant exists, but its value is
 unknown. m(c) is linear in the one-hot codes. Score matching (Hyvärinen 2005) trains the prior on the latents of
-training rows without a normalising constant. The following loss has no gradient with respect to the latents:
+training rows without a normalising constant, with the loss
 
     E[½ ‖∇ log p‖² + tr ∇² log p]
     ∇ log p = Wᵀ (w σ(W z + a)) + τ (m - z),   tr ∇² log p = Σ_h w_h σ'(W_h z + a_h) ‖W_h‖² - Σ_d τ_d
@@ -14,7 +14,7 @@ Here σ is the logistic function. The encoder needs only the gradient of log p w
 on the constant. A Markov chain that follows this gradient, the Metropolis-adjusted Langevin algorithm (MALA), samples
 from the prior.
 
-    N rows   K one-hot codes   Z latent   H softplus units of t   M entries of t(z) and λ(c)
+    N rows   K one-hot codes   Z latents   H softplus units of t   M entries of t(z) and λ(c)
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ACCEPTANCE = 0.574  # best rate of MALA in many dimensions, Roberts & Rosenthal 
 
 
 class Coefficients(NamedTuple):
-    """Coefficients of the log-density for each row: w, shape (N, H), and m and τ, shape (N, Z)."""
+    """Coefficients of log p(z | c) for each row (see the module): w, shape (N, H), and m and τ, shape (N, Z)."""
 
     w_NH: torch.Tensor
     mean_NZ: torch.Tensor
@@ -62,7 +62,7 @@ class ExponentialPrior(nn.Module):
         self.to_precision = small_network(n_codes, n_latent, "softplus", generator)
 
     def coefficients(self, c_NK: torch.Tensor) -> Coefficients:
-        """Return the coefficients w, m and τ of the density for the covariates of each row."""
+        """Return the coefficients of log p(z | c), given the one-hot codes c of each row's covariates."""
         precision_NZ = LEAST + functional.softplus(self.to_precision(c_NK) + 0.5)
         return Coefficients(self.to_lambda(c_NK) @ self.to_statistic.weight, self.to_mean(c_NK), precision_NZ)
 
@@ -83,9 +83,10 @@ class ExponentialPrior(nn.Module):
         return curved_N - at.precision_NZ.sum(dim=1)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean KL divergence of the encoder from the prior over rows, in nats, plus an unknown constant.
+        """Return the KL divergence of the posterior from the prior as a mean over rows, in nats.
 
-        One sample z per row estimates the divergence. This loss trains only the encoder; `own_loss` trains the prior.
+        The prior's unknown normalising constant is left out. One sample z per row estimates the divergence. This loss
+        trains only the encoder; `own_loss` trains the prior.
         """
         at = Coefficients(*(one.detach() for one in self.coefficients(c_NK)))
         with torch.no_grad():
@@ -95,7 +96,7 @@ class ExponentialPrior(nn.Module):
         return (-entropy - log_prior).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean score-matching loss over rows; detach z, so that the loss does not train the encoder."""
+        """Return the score-matching loss as a mean over rows; the caller must detach z from the encoder."""
         at = self.coefficients(c_NK)
         return (0.5 * self.score(z_NZ, at).square().sum(dim=1) + self.trace(z_NZ, at)).mean()
 
@@ -103,8 +104,8 @@ class ExponentialPrior(nn.Module):
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
         """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
-        A chain starts at a sample of N(m, 1/τ), and its steps are scaled by 1/√τ. Chains with equal covariates share a
-        step size. A note in ``context`` states the acceptance rate of the steps.
+        A chain starts at a sample of N(m, 1/τ) with m and τ of its row, and its steps are scaled by 1/√τ. Chains with
+        equal covariates share a step size. A note in ``context`` states the acceptance rate of the steps.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

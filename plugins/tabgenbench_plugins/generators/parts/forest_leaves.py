@@ -27,8 +27,8 @@ class ForestLeaves:
     Attributes:
         order: positions of the training rows, sorted by leaf, for each tree, shape (B, N). The rows below any node are
             consecutive, because scikit-learn numbers the nodes of a tree depth first.
-        tree: number of the tree of each leaf, shape (L,).
-        node: number of each leaf in its tree, shape (L,).
+        tree: index of the tree that contains each leaf, shape (L,).
+        node: index of each leaf among the nodes of its tree, shape (L,).
         start: position of the first row of each leaf in ``order``, shape (L,).
         count: number of training rows of each leaf, shape (L,).
         weight: number of training rows that fall into the leaf, or into a leaf that it replaces, divided by N B, shape
@@ -49,7 +49,7 @@ class ForestLeaves:
         Args:
             trees: the ``tree_`` attributes of fitted scikit-learn trees.
             rows: encoded training rows.
-            min_rows: smallest number of training rows of a leaf.
+            min_rows: leaves with fewer training rows are replaced by an ancestor.
         """
         orders, parts = [], []
         for number, tree in enumerate(trees):
@@ -114,7 +114,6 @@ def _subtree_ends(tree: Any) -> NDArray[np.int64]:
 
 
 def _homes(tree: Any, n_rows: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
-    """Return, for each node of a tree, the node or its nearest ancestor with at least ``min_rows`` rows."""
     home = np.zeros(tree.node_count, dtype=np.int64)
     for node in np.flatnonzero(tree.children_left != NO_CHILD):
         for child in (tree.children_left[node], tree.children_right[node]):

@@ -5,7 +5,7 @@
 The mean is the sum of the effects of the covariate columns, so it is also defined for a combination of values that no
 training row has. The log-variance is the output of a network with one hidden layer.
 
-    N rows   K one-hot codes of the covariates   Z latent
+    N rows   K one-hot codes of the covariates   Z latents
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Factors:
     """Factor model of a covariance, LᵀL + diag(ψ).
 
     Attributes:
-        loadings: L, the K leading right singular vectors of a root times their singular values, shape (K, F).
+        loadings: L, shape (K, F), the leading right singular vectors of a root, each multiplied by its singular value.
         rest: ψ, the variances that the factors do not explain, shape (F,).
     """
 
@@ -81,7 +81,7 @@ class Factors:
     rest: Floats
 
     def variances(self) -> NDArray[np.float64]:
-        """Return the variance of each feature, shape (F,), which equals the variance without reduction to factors."""
+        """Return the variance of each feature, shape (F,). The reduction to factors does not change it."""
         return np.asarray(np.einsum("kf,kf->f", self.loadings, self.loadings, dtype=np.float64) + self.rest)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
@@ -118,8 +118,8 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
     """Return w, the weight of a condition's own covariance.
 
     Args:
-        own_NF: root of S_c: the residuals of the condition, divided by √(n_c - 1).
-        pooled_NF: root of S_p: all residuals, divided by √ν.
+        own_NF: residuals of the condition, divided by √(n_c - 1). This is a root of S_c.
+        pooled_NF: residuals of all conditions, divided by √ν with ν = Σ (n_c - 1). This is a root of S_p.
         pooled_norm: |S_p|².
     """
     n = len(own_NF)
@@ -150,7 +150,6 @@ def _reduced(root_NF: Floats) -> Floats:
 
 
 def _leading(root_RF: Floats, n_factors: int) -> Floats:
-    """Return the leading right singular vectors of a root times their singular values, shape (K, F)."""
     from scipy.linalg import eigh
 
     is_wide = len(root_RF) <= root_RF.shape[1]

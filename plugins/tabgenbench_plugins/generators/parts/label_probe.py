@@ -51,7 +51,7 @@ class LabelProbe:
         return cls(values, weights, offsets)
 
     def predict(self, z_NZ: NDArray[np.float32]) -> NDArray[np.str_]:
-        """Return the predicted value of each cell, shape (N,)."""
+        """Return the predicted label of each cell, shape (N,)."""
         scores = z_NZ.astype(np.float64) @ self.weights.T + self.offsets
         found: NDArray[np.str_] = np.array(self.values, dtype=np.str_)[scores.argmax(axis=1)]
         return found

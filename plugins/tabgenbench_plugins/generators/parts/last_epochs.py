@@ -1,7 +1,7 @@
 """The last epochs of the training of `invae` (a variational autoencoder), which train only its decoder and priors.
 
 In the earlier epochs, the encoder still changes, uses dropout, and does not get all covariates of a cell (conditions
-and batch). The decoder and the priors are therefore fitted to noisy posteriors, and cells sampled from them would
+and batch). The decoder and the priors are therefore fitted to noisy posteriors, and the cells that they generate would
 differ too much from real cells. In the last epochs, the encoder is fixed, gets all covariates of a cell, and uses no
 dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The module `invae`
 defines the symbols of the loss:
@@ -53,8 +53,8 @@ class Latents:
         mu_NZ: posterior means.
         logvar_NZ: logarithms of the posterior variances.
         codes: one-hot codes of the conditions and of the batch, one row for each cell.
-        group: number of each cell's combination of condition values, shape (N,).
-        n_groups: C.
+        group: code of each cell's combination of condition values, shape (N,).
+        n_groups: C, the number of combinations.
     """
 
     mu_NZ: torch.Tensor
@@ -65,7 +65,7 @@ class Latents:
 
 
 def condition_offsets(model: TwoBlocks, latents: Latents) -> NDArray[np.float32]:
-    """Return the offset of the prior mean (linear in the covariates) for each combination of values, shape (C, I)."""
+    """Return the offset of the invariant block's prior mean for each combination of condition values, shape (C, I)."""
     n_latent = model.design.latent_invariant
     sums = np.zeros((latents.n_groups, n_latent))
     with torch.no_grad():
@@ -86,7 +86,7 @@ def train_for_sampling(
     order: torch.Generator,
     report: Callable[[int, dict[str, float]], None],
 ) -> NDArray[np.float32]:
-    """Train decoder, dispersions and priors with a fixed encoder, and return the offsets, shape (C, I).
+    """Train decoder, dispersions and priors with a fixed encoder; return the offsets of the prior mean, shape (C, I).
 
     The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The random number generator ``order`` on
     the CPU determines the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called

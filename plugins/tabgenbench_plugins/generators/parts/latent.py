@@ -59,9 +59,9 @@ class LatentCategories:
     Attributes:
         codes: the categorical features and their values.
         order: for each feature the codes of its values, the rarest first.
-        decisions: for each feature, one array of thresholds per latent score, of shape (K, number of outcomes). All
-            outcomes but the last are consecutive values of ``order``. The last outcome has an infinite threshold and
-            stands for all later values.
+        decisions: for each feature, one array for each of its latent scores, shape (K, number of outcomes): the upper
+            threshold of each outcome in each condition. Each outcome except the last is one value, in the sequence of
+            ``order``. The last outcome, with threshold infinity, means any later value in ``order``.
     """
 
     codes: ConditionCodes
@@ -70,7 +70,7 @@ class LatentCategories:
 
     @classmethod
     def fit(cls, train: Table, conditions: TrainingConditions) -> LatentCategories:
-        """Compute the order and the thresholds of the categorical features of training rows."""
+        """Compute the attributes from training rows."""
         codes = ConditionCodes.fit(train.categories)
         codes_NC = codes.encode(train.categories)
         order, decisions = [], []
@@ -82,7 +82,7 @@ class LatentCategories:
 
     @property
     def n_scores(self) -> int:
-        """Number of latent scores, L."""
+        """L, the number of latent scores of all features together."""
         return sum(map(len, self.decisions))
 
     def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
@@ -166,8 +166,8 @@ def impute(
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
     """Return the covariance estimated from the imputed values, for the next round of imputation (sweep).
 
-    The shrinkage is limited to P / N, which is approximately the shrinkage that Gaussian rows need. Otherwise, each
-    sweep would shrink the covariance further.
+    The shrinkage is limited to P / N, the order of magnitude for Gaussian rows. Otherwise, each sweep would shrink the
+    covariance further.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))

@@ -1,13 +1,12 @@
 """Imputation of missing numbers and latent scores in training rows, for the Gaussian copula of module `latent`.
 
-The covariance of each condition is estimated from complete rows. Missing numbers and latent scores are unknown
-(hidden). A latent score is a Gaussian variable that represents a category; the category determines only an interval
-that contains the score. `impute` of module `latent` estimates Σ, the pooled covariance of latent scores and residuals
-(numbers minus condition means). A Gibbs sampler then draws each hidden value given the other values of the row:
+Missing numbers and latent scores are unknown (hidden); the estimate of each condition's covariance needs values for
+them. A latent score is a Gaussian variable that represents a category. The category determines only an interval that
+contains the score. `impute` of module `latent` estimates Σ, the pooled covariance of latent scores and residuals
+(numbers minus condition means). A Gibbs sampler then draws each hidden value given the other values of the row,
+with the formula of module `latent`.
 
-    z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
-
-    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R rows of the factor of Σ
+    N rows   F numeric features   L latent scores   P = F + L   H hidden columns   R rows of A in Σ = a AᵀA + b I
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ def completed_residuals(
     latent: LatentCategories,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return residuals and latent scores, minus their means within each condition, shape (N, P).
+    """Return residuals and latent scores with imputed values in place of hidden ones, shape (N, P).
 
-    Residuals are numeric features minus ``means_KF``, the means of the conditions. Without categorical features, only
-    the residuals are returned.
+    Residuals are numeric features minus ``means_KF``, the means of the conditions. After imputation, the new mean of
+    each condition is subtracted. Without categorical features, only the residuals are returned.
     """
     group = conditions.group
     residuals = train.dense() - means_KF[group]

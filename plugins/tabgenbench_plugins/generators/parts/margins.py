@@ -6,10 +6,10 @@ skewed one. In each condition with enough rows, a sampled value x of a feature i
     y = T(P⁻¹(x))
 
 P is the quantile function of the model, and T is the quantile function of the training rows of the condition. Both
-interpolate linearly between the levels (i - ½) / Q, i = 1 ... Q. Beyond the model's outermost quantile m, y = x + (t -
-m), where t is the outermost quantile of the training rows, so tails keep their shape. The map is increasing, so ranks
-within a condition do not change. If several training rows have the lowest value of a feature, such as an expression of
-0, this value is a lower limit for sampled values in all conditions.
+interpolate linearly between the levels (i - ½) / Q, i = 1 ... Q. A value below the lowest or above the highest quantile
+m of the model is shifted: y = x + (t - m), where t is the same quantile of the training rows. The map never decreases,
+so it keeps the order of the values within a condition. If several training rows have the lowest value of a feature,
+such as an expression of 0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -35,14 +35,14 @@ Quantiles = Callable[[int, NDArray[np.float64]], NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """The quantile functions of model and training rows for all conditions and features.
+    """Quantiles of the model and of the training rows, for each condition and feature.
 
     Attributes:
         model: dictionary from the code of a condition to the model's quantiles, shape (Q, F), float32. Conditions with
             fewer than `MIN_VALUES` training rows are left out.
         train: quantiles of the training rows at the same levels, with the keys and shapes of ``model``.
-        lowest: lower limit of each feature, shape (F,): its lowest training value that is not missing, over all
-            conditions, or -inf if fewer than two rows have this value.
+        lowest: lowest training value of each feature over all conditions, shape (F,), which is the lower limit of
+            sampled values; -inf (no limit) if fewer than two rows have this value.
     """
 
     model: dict[int, Floats]
@@ -86,8 +86,8 @@ class Margins:
 
         Args:
             values: sampled rows, shape (M, F). Entries that stand for missing values can have any value.
-            codes: code of the condition of each row, shape (M,). In conditions without quantiles, only the lower limits
-                are used.
+            codes: code of the condition of each row, shape (M,). Values of a condition without quantiles are only
+                raised to the lower limits.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
         for k in np.unique(codes).tolist():
@@ -141,7 +141,6 @@ def _levels(n: int) -> NDArray[np.float64]:
 def _present_quantiles(
     values: NDArray[Any], present: NDArray[np.bool_] | None, levels: NDArray[np.float64], model: Floats
 ) -> Floats:
-    """Return quantiles of the values of each feature; a feature with too few values keeps its ``model`` quantiles."""
     if present is None or present.all():
         return np.asarray(np.quantile(values, levels, axis=0, method="hazen"), dtype=np.float32)
     found = model.copy()

@@ -28,7 +28,7 @@ class NormalScores:
 
     Attributes:
         quantiles: values at equally spaced probabilities from 0 to 1, shape (n_quantiles, n_features).
-        n_present: number of training values that are not missing, at least 1, shape (n_features,).
+        n_present: number of training values that are not missing, shape (n_features,); 1 if all are missing.
     """
 
     quantiles: Floats

@@ -58,7 +58,7 @@ class PreparedRows:
     ) -> tuple[PreparedRows, Floats]:
         """Fit the transform; return it, and the transformed training rows z_ND.
 
-        ``n_components`` is None without principal components. ``group`` is the number of each row's condition.
+        ``n_components`` is None without principal components. ``group`` is the code of each row's condition.
         """
         values, present = train.dense(), train.present()
         scores = NormalScores.fit(values, present)
@@ -76,8 +76,9 @@ class PreparedRows:
     def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Transform rows z_ND back to numeric features, shape (N, F).
 
-        Random noise replaces the variance that the principal components do not explain. ``group`` is the number of each
-        row's condition, or -1 for a condition without training rows; each condition has its own noise variance.
+        Random noise replaces the variance that the principal components do not explain. ``group`` is the code of each
+        row's condition, which determines the variance of the noise. A condition without training rows has code -1 and
+        the variance pooled over conditions.
         """
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 

@@ -82,7 +82,7 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the loss function, which maps network, rows x_NY and condition codes c_NK to the mean loss per row."""
+        """Return a function of network, rows x_NY and condition codes c_NK that returns the mean loss over the rows."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:

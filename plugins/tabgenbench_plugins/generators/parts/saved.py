@@ -15,7 +15,7 @@ __all__ = ["codes_from", "codes_to", "conditions_from", "conditions_to"]
 
 
 def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
-    """Return the training conditions as JSON data: columns, labels, values and numbers of rows."""
+    """Return the condition columns, and label, values and number of training rows of each condition, as JSON data."""
     first = np.unique(conditions.group, return_index=True)[1]
     return {
         "columns": list(conditions.frame.columns),
@@ -35,10 +35,10 @@ def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
 
 
 def codes_to(codes: ConditionCodes) -> dict[str, Any]:
-    """Return an encoding of categorical columns as JSON data: the columns and their values."""
+    """Return the names and the possible values of categorical columns as JSON data."""
     return {"columns": list(codes.columns), "values": [list(values) for values in codes.categories]}
 
 
 def codes_from(saved: Mapping[str, Any]) -> ConditionCodes:
-    """Restore the encoding of categorical columns from the result of `codes_to`."""
+    """Restore names and values of categorical columns from the result of `codes_to`."""
     return ConditionCodes(tuple(saved["columns"]), tuple(tuple(values) for values in saved["values"]))

@@ -95,7 +95,7 @@ class PackageCodes:
 
     @classmethod
     def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
-        """Return the codes that a model of the package uses for the cells ``annotated(cells, label)``.
+        """Read the package's codes of covariates, batch and label from a model for ``annotated(cells, label)``.
 
         ``columns`` are the positions of the covariates among the condition columns. The decoder uses the covariates in
         the order of ``field_keys`` in the package's registry.
@@ -113,7 +113,7 @@ class PackageCodes:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> PackageCodes:
-        """Return the codes of a saved model, given the result of `facts`."""
+        """Restore the codes from the result of `facts`."""
         ranks = tuple(tuple(one) for one in facts["ranks"])
         return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
 
@@ -138,9 +138,10 @@ def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **
     """Train a model of the package, and report the loss of each epoch.
 
     Args:
-        model: a model of the package, which contains its training cells.
+        model: a model of the package; it contains the training cells.
         context: device and reports.
-        epochs: numbers of the epochs in reports; a second model continues the numbers of the first model.
+        epochs: the epochs to train, numbered from 0 (in reports from 1). A model that starts from another model
+            continues its numbers.
         batch_size: cells per step. A larger size is used if the last batch would have one cell, because batch norm
             fails on one cell.
         options: the package's ``plan_kwargs``, such as the learning rate. The additional option ``of`` is the total

@@ -1,4 +1,4 @@
-"""A neural network with a row, a time and a condition as inputs, and its training with averaged weights.
+"""A neural network with a row, a time and a condition as inputs, and its training.
 
     h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 

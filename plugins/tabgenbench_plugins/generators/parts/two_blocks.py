@@ -32,7 +32,7 @@ __all__ = ["Design", "TwoBlocks"]
 
 @dataclass(frozen=True)
 class Design:
-    """The options of `invae` that the model uses; see the docstring of module `invae`."""
+    """The options of `invae` that `TwoBlocks` uses; `invae.InVAE.Config` describes them."""
 
     prior: str
     hidden: tuple[int, ...]
@@ -48,14 +48,14 @@ class Design:
 
     @classmethod
     def of(cls, config: Options) -> Design:
-        """Return the model's options, taken from all options of `invae`."""
+        """Select these options from all options of `invae`."""
         return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
 class TwoBlocks(nn.Module):
     """Variational autoencoder with an invariant and a spurious block of latents.
 
-    ``n_codes`` contains the numbers of one-hot codes of the conditions and of the batch (0 without a batch).
+    ``n_codes`` contains the numbers of one-hot codes of the conditions and of the batch, each at least 1.
     ``log_means`` contains the logarithm of the mean proportion of each gene, shape (F,).
     """
 
@@ -92,8 +92,8 @@ class TwoBlocks(nn.Module):
         """Return the five terms of the loss as scalars, before they are weighted.
 
         The terms are the reconstruction loss, the KL divergence, the total correlation, the covariate penalty and the
-        loss of score matching. The total correlation and the covariate penalty are not computed, but 0, if their weight
-        is 0. The loss of score matching is 0 for Gaussian priors.
+        loss of score matching. A total correlation or covariate penalty with weight 0 is not computed but
+        returned as 0. The loss of score matching is 0 for Gaussian priors.
         """
         design, cut = self.design, self.design.latent_invariant
         kept_N2 = self._kept(len(cells.x_NF), draws)
@@ -147,8 +147,9 @@ class TwoBlocks(nn.Module):
         The covariates of the spurious block are the batch codes, minus their means in the condition of the cell. The
         covariates of the invariant block are the condition codes, minus their means in the batch of the cell.
         Correlations are computed for latents and for products of two latents. An exponential prior allows correlated
-        latents, so these latents are whitened first. The sum is averaged over two groups of cells: those whose codes
-        the encoder gets, and the others. In a single group, opposite correlations could cancel.
+        latents, so these latents are whitened first. The sum is averaged over two groups of cells: those whose
+        covariate the encoder gets, and those whose covariate is masked. In a single group, opposite correlations could
+        cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept, can_correlate in (

@@ -41,7 +41,7 @@ class CriticTerms(NamedTuple):
 
 
 class ConditionalMLP:
-    """Network of dense layers, which gets an input and the embeddings of its conditions (generator or critic).
+    """Network of dense layers (generator or critic); its inputs are noise or a row, and embeddings of the condition.
 
     Hidden layers have ReLU; the output is linear. Initial weights are Glorot-uniform, initial biases are 0, and initial
     embeddings are uniform within ±0.05. Initial values are drawn on the CPU, so that they do not depend on the device.
@@ -90,7 +90,7 @@ class ConditionalMLP:
         return torch.cat([c_NK.new_zeros((len(c_NK), 0)), *parts], dim=1)
 
     def hidden_layers(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> list[torch.Tensor]:
-        """Return h_0, the input followed by the embeddings, and the hidden layers h_1 to h_L."""
+        """Return h_0 (the input and the embeddings side by side) and the outputs h_1 to h_L of the hidden layers."""
         return self._upwards([torch.cat([x_NI, self.embed(c_NK)], dim=1)])
 
     def _upwards(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -178,8 +178,8 @@ class ConditionalMLP:
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the critic's input, shape (3 N, F + E), and a factor for each row, shape (3 N, 1).
 
-        The input contains the real rows, the fake rows, and N empty rows for gradients, which `critic_backward` fills.
-        The factor of a row is the derivative of the loss w.r.t. the critic's output (1 for an empty row).
+        The input contains N real rows, N fake rows, and N empty rows, to which `critic_backward` writes gradients. The
+        factor is the derivative of the loss w.r.t. the critic's output, or 1 for an empty row.
         """
         n = len(c_NK)
         if n not in self._buffers:  # allocated once for each batch size: new memory takes longer than the arithmetic

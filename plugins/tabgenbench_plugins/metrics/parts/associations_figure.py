@@ -25,7 +25,7 @@ _KINDS = {"numeric": ("#0067a8", "o"), "mixed": ("#d55e00", "^"), "categorical":
 
 
 def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of associations of a dataset, if the metric has stored the table ``pairs``."""
+    """Yield a figure of associations of column pairs, if the metric `associations` stored the artifact ``pairs``."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(

@@ -1,4 +1,4 @@
-"""Prediction of cell types: a query cell gets the type of the nearest reference cells, whose types are known."""
+"""Prediction of cell types: a query cell gets the most frequent type of its nearest reference cells."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Map
 
 
 def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random.Generator) -> float:
-    """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
+    """Return the strangeness (see `Mapping`) above which a cell is called unknown, chosen on reference cells alone.
 
     A random fifth of the reference cells, drawn with ``rng``, serves as query cells. Each type with at least 10 cells
     is removed in turn from the other reference cells, and the query cells are mapped to the remaining cells. For each

@@ -1,4 +1,4 @@
-"""Success of a membership attack, which gives training rows (members) higher scores than hold-out rows."""
+"""Success of a membership attack: whether it gives training rows (members) higher scores than hold-out rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows for privacy attacks: training rows, and as many rows of the same conditions that no model was trained on."""
+"""Choice of rows for privacy attacks: training rows, and as many hold-out rows (test rows) of the same conditions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group:
     Attributes:
         rows: positions of the rows in the table.
         units: code of the donor of each row. In a table without donors, each row has a different code.
-        conditions: code of the condition of each row; training rows and hold-out rows have the same codes.
+        conditions: code of the condition of each row. A code means the same condition in training and hold-out rows.
     """
 
     rows: Rows
@@ -38,7 +38,7 @@ class Group:
         return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
 
     def first(self, max_rows: int) -> Group:
-        """Return the rows of the first donors, at most ``max_rows`` rows; the first donor is always included."""
+        """Return the rows of the first donors: as many whole donors as fit in ``max_rows`` rows, but at least one."""
         ends = np.append(np.flatnonzero(np.diff(self.units) != 0) + 1, len(self.units))
         fitting = ends[ends <= max_rows]
         return self.take(slice(int(fitting[-1] if len(fitting) else ends[0])))
@@ -61,7 +61,7 @@ class Attacked:
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
-        """Return at most ``max_rows`` training rows and at most ``max_rows`` hold-out rows (see `Group.first`)."""
+        """Reduce the training rows and the hold-out rows to ``max_rows`` each (see `Group.first`)."""
         if max(len(self.members.rows), len(self.others.rows)) <= max_rows:
             return self
         members, others = (group.first(max_rows) for group in (self.members, self.others))
@@ -79,10 +79,10 @@ class Attacked:
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
     """Choose equally many training rows and hold-out rows (test rows) in each condition.
 
-    If a condition has more training rows than hold-out rows, a random subset of its training rows is used, and vice
-    versa. If the table has donors, either all rows of a donor are used or none. Therefore, fewer rows may be used, and
-    the numbers of training rows and hold-out rows may differ. All generators on a split and all privacy metrics use the
-    same attacked rows.
+    If a condition has more training rows than hold-out rows, a random subset of its training rows is chosen, and vice
+    versa. If the table has donors, the function chooses either all rows of a donor or none. The choice may then contain
+    fewer rows than without donors, and the numbers of training rows and hold-out rows may differ. The choice is the
+    same for all generators on a split and for all privacy metrics.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.
@@ -145,7 +145,6 @@ def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -
 
 
 def _fill(group: Group, quota: Rows) -> Group:
-    """Select donors in order; skip a donor whose rows exceed what is left of the ``quota`` (rows) of a condition."""
     conditions = group.conditions
     if len(np.unique(group.units)) == len(group.units):
         rank = pd.Series(conditions).groupby(conditions).cumcount().to_numpy()

@@ -19,7 +19,7 @@ N_NEIGHBORS, MIN_DIST, EPOCHS = 15, 0.3, 200
 
 
 def block_places(evaluation: Evaluation, columns: Sequence[str], *, n_cells: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return the table ``places``: coordinates and labels of at most ``n_cells`` test cells in each block.
+    """Return the table ``places``: labels of at most ``n_cells`` test cells, and their coordinates in each block.
 
     The coordinates are the values of a block of two dimensions, or a UMAP of a larger block. A block of one dimension
     gets a random second coordinate. The result is empty if ``n_cells`` is 0, or if a UMAP cannot be computed, for

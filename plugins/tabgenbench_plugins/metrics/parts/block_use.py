@@ -22,8 +22,9 @@ class BlockUse:
 
     Attributes:
         accuracy: held-out accuracy with all blocks.
-        losses: loss of held-out accuracy if a whole block is permuted, at least 0, by block.
-        chance: share of a block in all dimensions, which `shares` would have by chance, by block.
+        losses: for each block, the decrease of held-out accuracy if the block is permuted; 0 if the accuracy increases.
+        chance: for each block, its number of dimensions divided by that of the embedding; the expected value of
+            `shares` if all dimensions are equally useful.
     """
 
     accuracy: float
@@ -32,7 +33,7 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Each block's loss of accuracy as a share of the summed losses; 0 if no block has a loss."""
+        """For each block, its loss divided by the sum of the losses of all blocks; 0 if all losses are 0."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 
@@ -62,7 +63,8 @@ def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *
 def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, *, seed: int) -> float:
     """Return the held-out accuracy of a logistic regression or a random forest, whichever is higher, with one block.
 
-    The arguments are those of `block_use`, but ``known`` and ``asked`` are coordinates, shape (n_cells, n_dimensions).
+    ``known`` contains the coordinates of the training cells in the block, and ``labels`` their labels. ``asked`` and
+    ``truth`` are those of the held-out cells.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

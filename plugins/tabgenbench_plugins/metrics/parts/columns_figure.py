@@ -25,7 +25,7 @@ _LONGEST = 28  # characters of a name
 
 
 def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a heat map of distances; without a stored table of the metric `columns`, yield nothing."""
+    """Yield a heat map of the distances between real and synthetic columns, if the metric `columns` stored a table."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
@@ -37,7 +37,7 @@ def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Return a heat map of distances with a line for each dataset column and a column for each generator."""
+    """Return a heat map of distances: columns of the dataset from top to bottom, generators from left to right."""
     distances = _distances(rows)
     n_columns = len(distances)
     shown = distances.iloc[:_MOST_COLUMNS]

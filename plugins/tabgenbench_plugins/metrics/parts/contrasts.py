@@ -24,12 +24,12 @@ Cells: TypeAlias = dict[Cell, NDArray[np.intp]]
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two groups of rows. Each group has one or more cells, that is, pairs (stratum, level).
+    """Two groups of rows. Each group is given by one or more pairs (stratum, level), such as (liver, cancer).
 
     Attributes:
         name: label of the contrast, such as ``liver: cancer - normal``.
-        first: cells of the first group. The mean of the second group is subtracted from the mean of this group.
-        second: cells of the second group.
+        first: pairs of the first group. The mean of the second group is subtracted from the mean of this group.
+        second: pairs of the second group.
     """
 
     name: str
@@ -40,9 +40,10 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
-    If ``status`` is None, the status is the column named ``status``. Without this column, the status is the first
-    column (other than the tissue) with two values in the real test rows, or else the last column. If ``tissue`` is
-    None, the tissue is the column named ``tissue`` or, without such a column, the first column other than the status.
+    The status is chosen first: the argument ``status``, or else the column named "status", or else the first column
+    with two values in the real test rows, or else the last column. The argument ``tissue`` and the column named
+    "tissue" are skipped. The tissue is the argument ``tissue``, or else the column named "tissue", or else the first
+    column other than the status.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.
@@ -70,7 +71,7 @@ def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | No
 
 
 def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cells:
-    """Return the row positions of each status in each tissue; without a tissue, all rows are one stratum."""
+    """Return the row positions of each status in each tissue, or of each status if ``tissue`` is None."""
     levels = conditions[status].astype(str).to_numpy(dtype=object)
     strata = np.full(len(levels), "", dtype=object)
     if tissue is not None:
@@ -79,7 +80,7 @@ def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cel
 
 
 def condition_cells(conditions: pd.DataFrame) -> Cells:
-    """Return the row positions of each combination of conditions; all rows are one stratum."""
+    """Return the row positions of each combination of conditions; the stratum of each combination is an empty text."""
     labels = condition_labels(conditions).to_numpy().astype(str).astype(object)
     return _cells(np.full(len(labels), "", dtype=object), labels)
 

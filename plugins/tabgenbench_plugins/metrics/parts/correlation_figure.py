@@ -33,7 +33,7 @@ _SHOWN = {"gamma": "gamma", "correlation-spread": "spread"}
 
 
 def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of correlations on a dataset, if the artifact (table) ``hexagons`` is stored."""
+    """Yield a figure of synthetic against real correlations of features, if the artifact ``hexagons`` is stored."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables]
     if rows:
         yield MetricFigure(

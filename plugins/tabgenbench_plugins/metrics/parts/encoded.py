@@ -3,7 +3,8 @@
 A numeric feature is encoded as one coordinate, in standard deviations of the training rows. A categorical column is
 encoded as several indicators, which are 0 or 1. The weights are similar because the squared distance of two different
 categories is 2, like the mean squared difference of two independent values of a standardised feature. A missing numeric
-value is replaced by the median of the training rows, and an extra categorical column marks missing values.
+value is replaced by the median of the feature over the training rows. For each feature with missing values, an extra
+categorical column marks the rows with a missing value.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.f
 
     Args:
         table: rows on the evaluation scale.
-        categories: categories of each categorical column that have their own indicator. Other categories share one.
+        categories: for each categorical column, the categories that get an indicator each. All other categories of the
+            column share one indicator.
     """
     if not categories:
         return table.dense()

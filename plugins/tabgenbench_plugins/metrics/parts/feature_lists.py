@@ -65,7 +65,7 @@ def list_length(n_features: int, longest: int) -> int:
 
 
 def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
-    """Return the signs of the effects of the first n features in a given order; features without effect are skipped.
+    """Return the list of the first n features in a given order, not counting features with an effect of 0.
 
     Args:
         difference: effect of each feature, shape (n_features,).
@@ -88,15 +88,18 @@ def _rounded(key: Floats) -> Floats:
 
 
 def shared_part(real: Signs, synthetic: Signs) -> float:
-    """Return the share of the real list that has the same signs in the synthetic list; NaN for an empty real list."""
+    """Return the share of the features in the real list that are in the synthetic list with the same sign.
+
+    The result is NaN for an empty real list.
+    """
     n = int(np.count_nonzero(real))
     return _n_shared(real, synthetic) / n if n else math.nan
 
 
 def jaccard(real: Signs, synthetic: Signs) -> float:
-    """Return the Jaccard index of two lists, in which a feature with opposite signs counts as two features.
+    """Return the Jaccard index of the real and the synthetic list; NaN for an empty real list.
 
-    The result is NaN for an empty real list.
+    A feature with opposite signs in the two lists counts as two features.
     """
     n_shared = _n_shared(real, synthetic)
     union = np.count_nonzero(real) + np.count_nonzero(synthetic) - n_shared

@@ -73,8 +73,8 @@ def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterato
     """Yield consecutive slices of the rows of ``a``, each with Euclidean distances to all rows of ``b``.
 
     Each yielded array takes at most 32 MiB, unless one row of distances takes more. Distances are computed from matrix
-    products in float64, with an error of about 1e-7 times the spread of the rows. The computed distance of equal rows
-    may therefore exceed 0.
+    products in float64. Their error is at most about 1e-7 times the distance of the rows from the mean row of ``b``.
+    The computed distance of equal rows may therefore exceed 0.
 
     Args:
         a: shape (n_a, d).

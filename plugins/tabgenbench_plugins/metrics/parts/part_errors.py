@@ -26,11 +26,12 @@ def part_errors(
 ) -> tuple[str, ...]:
     """Return a note with a rough standard error of each score, or an empty tuple if all rows are used.
 
-    The random subset is divided at random into five disjoint parts, and the scores are computed on each part. A table
-    whose rows are all used is not divided. The standard error is the standard deviation over parts, divided by the
-    square root of the number of parts. The standard error has only 4 degrees of freedom. The computation assumes that
-    the variance of a score is inversely proportional to the number of rows, as for a mean over rows. The computation
-    also assumes a large population, so the standard error is too large if the subset contains most rows.
+    The rows in ``drawn`` are divided at random into five disjoint parts, and the scores are computed on each part. If
+    ``drawn`` contains all test rows or all synthetic rows, these rows are not divided: each part contains all of them.
+    The standard error is the standard deviation over parts, divided by the square root of the number of parts. The
+    standard error has only 4 degrees of freedom. The computation assumes that the variance of a score is inversely
+    proportional to the number of rows, as for a mean over rows. The computation also assumes a large population, so the
+    standard error is too large if the subset contains most rows.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
@@ -57,10 +58,10 @@ def _error_text(values: Sequence[float]) -> str:
 
 
 def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
-    """Return the minimum number of test rows in a part of `part_errors`.
+    """Return the minimum number of test rows (such as the option ``min_rows``) for a part of `part_errors`.
 
-    ``limit`` is the minimum for all used test rows. If only a subset of the test rows is used, a part contains a
-    fifth of the subset, and the result is a fifth of ``limit``, but at least 2. Otherwise the result is ``limit``.
+    ``limit`` is the minimum for all test rows of ``drawn``. If ``drawn`` has fewer test rows than ``full``, a part has
+    a fifth of them, and the result is a fifth of ``limit``, but at least 2. Otherwise the result is ``limit``.
     """
     return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 

@@ -113,7 +113,7 @@ def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) 
 
 
 def r2(truth: Floats, predicted: Floats) -> float:
-    """Return the coefficient of determination; negative if the mean of the test rows predicts better."""
+    """Return the coefficient of determination; negative if the mean of ``truth`` predicts better than ``predicted``."""
     return float(1.0 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 

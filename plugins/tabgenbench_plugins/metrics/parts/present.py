@@ -1,4 +1,4 @@
-"""Correlations of numeric features with missing values.
+"""Correlations between numeric features in tables with missing values.
 
 The correlation of two features uses the rows in which both features have a value. Let X be the centred values, with 0
 for a missing value, and M the mask of values that are not missing. With ' for the transpose, the matrix products M'M,
@@ -50,10 +50,10 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class PresentColumns:
-    """Columns with missing values.
+    """Numeric columns in which some values are missing.
 
     Attributes:
-        values: shape (n_rows, n_features); missing values are not used.
+        values: shape (n_rows, n_features). Entries where ``present`` is false are ignored.
         present: mask of the entries of ``values`` that are not missing, same shape.
         floor: limit, shape (n_features,) or one number. Columns with a population standard deviation up to this limit
             count as constant.
@@ -113,7 +113,7 @@ def n_columns(columns: Columns) -> int:
 
 
 def select(columns: Columns, chosen: NDArray[np.integer] | Bools) -> Columns:
-    """Return the columns at the given positions, or of a mask."""
+    """Return some of the columns; ``chosen`` contains their positions, or is a mask of all columns."""
     if isinstance(columns, PresentColumns):
         floor = np.broadcast_to(np.asarray(columns.floor, dtype=np.float64), columns.values.shape[1])[chosen]
         return PresentColumns(columns.values[:, chosen], columns.present[:, chosen], floor)

@@ -40,7 +40,7 @@ def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int)
 
     The labels are values of the column ``column`` of ``obs``. Halves are used if the training cells are not embedded or
     lack a label of the test cells. For example, in a split that is grouped by donor, no training cell has a donor of
-    the test cells. At most ``max_rows`` random cells are used for training, and at most as many for testing.
+    the test cells. At most ``max_rows`` random cells are used for training, and at most ``max_rows`` for testing.
 
     Raises:
         Undefined: there are fewer than 20 test cells, or all test cells or all cells for training have the same label.

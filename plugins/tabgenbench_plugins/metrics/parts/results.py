@@ -14,7 +14,7 @@ __all__ = ["check_values", "collect", "undefined_result"]
 
 
 def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """Compute scores; return a dictionary of values by name, and one of reasons for undefined scores."""
+    """Compute scores; return two dictionaries by score name: the values, and the reasons for undefined scores."""
     scores: dict[str, float] = {}
     undefined: dict[str, str] = {}
     for name, compute in parts.items():

@@ -37,7 +37,7 @@ def score_embedding(
         before: principal components of the cells before integration, shape (n_cells, n_components).
         types: type of each cell, as a number from 0; at least two types.
         batches: batch of each cell, as a number from 0; at least two batches.
-        graph: the nearest neighbours of each cell in the embedding; their number is `GRAPH`, with the cell itself.
+        graph: the `GRAPH` nearest neighbours of each cell in the embedding; the first of them is the cell itself.
     """
     widths = cell_widths.type_widths(embedding, types)
     louvain = cache(lambda: cell_clusters.best_resolution(graph.first(15).connectivities(), types))

@@ -8,8 +8,8 @@ figure meets three criteria:
 3. Real and synthetic rows do not separate.
 
 The scores of this module measure these criteria from coordinates of the rows. For criteria 1 and 2, classifiers are
-trained on real test rows and applied to synthetic rows. For criterion 3, nearest neighbours of real and synthetic rows
-are counted.
+trained on real test rows and applied to synthetic rows. For criterion 3, real and synthetic rows are counted among the
+nearest neighbours of each row.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def separability_errors(
     defined: Collection[str],
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with rough standard errors of the scores of a random subset of rows; empty without a subset.
+    """Return a note with rough standard errors of the scores, or an empty tuple if the scores use all rows.
 
-    ``drawn`` is the subset of ``full``, and ``cloud`` contains the coordinates of the subset. The subset is divided
-    into five parts (see `part_errors`). If the test rows are divided, the minimum numbers of test rows in ``options``
-    are divided by five too. The silhouettes and the status score get no standard error, because these scores are
-    unreliable with a fifth of the rows. ``defined`` contains the names of the scores that have a value.
+    ``drawn`` is a random subset of ``full``, and ``cloud`` contains the coordinates of the subset. The subset is
+    divided into five parts (see `part_errors`). If the test rows are divided, the minimum numbers of test rows in
+    ``options`` are divided by five too. The silhouettes and the status score get no standard error, because these
+    scores are unreliable with a fifth of the rows. ``defined`` contains the names of the scores that have a value.
     """
     names = ("min_tissue_rows", "min_status_rows")
     limits = {name: smaller_limit(getattr(options, name), full, drawn) for name in names}
@@ -122,7 +122,7 @@ def separability_errors(
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
-    """Return the columns used as tissue and status, with the labels of all rows.
+    """Return which condition columns are the tissue and the status, and the values of all rows in these columns.
 
     Raises:
         Unsupported: an option names a column that is not a condition.
@@ -144,8 +144,9 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
     """Return the columns used as tissue and status.
 
-    If the option ``tissue`` names no column, the column with the name ``tissue`` is used, or else the first column that
-    is not the status. The status is chosen in the same way.
+    The tissue is the option ``tissue``, or else the column named "tissue", or else the first column that is not the
+    option ``status``. The status is the option ``status``, or else the column named "status", or else the first column
+    that is not the tissue. Without such a column, the status is None.
     """
     tissue, status = options.tissue, options.status
     if tissue is None:
@@ -174,7 +175,7 @@ def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
     """Return, for each row of ``asked``, the most frequent code of its nearest rows in ``known``.
 
-    If several codes are equally frequent, the code of the nearer rows is returned.
+    If several codes are equally frequent, the code with the nearest row is returned.
 
     Args:
         known: coordinates of rows with a code, shape (n_known, d).
@@ -253,10 +254,10 @@ def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> f
     """Return how well real and synthetic rows mix, from 0 to 1.
 
     For each real row, the share of synthetic rows among the nearest neighbours is divided by the share that is expected
-    by chance. For each synthetic row, the share of real rows among the nearest neighbours is used in the same way. The
-    quotients are averaged over real rows and over synthetic rows. The result is the smaller mean, at most 1. Noise with
-    a standard deviation of 1e-6 times that of the coordinates breaks ties between equal rows, so that the result does
-    not depend on the order of rows.
+    by chance. For each synthetic row, the share of real rows is divided by its expected share. The quotients are
+    averaged over the real rows and over the synthetic rows. The result is the smaller of the two means, or 1 if both
+    exceed 1. Noise with a standard deviation of 1e-6 times that of the coordinates breaks ties between equal rows, so
+    that the result does not depend on the order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.

@@ -72,7 +72,7 @@ def welch(first: Moments, second: Moments) -> tuple[Floats, Floats]:
     """Return Welch's t and its two-sided p-value for each feature; both have shape (n_features,).
 
     A feature with fewer than two values in a group, or with equal values in all rows, has t = 0 and p = 1. A feature
-    without variation within both groups, but with different means, has an infinite t and p = 0.
+    that is constant within each group, but differs between the groups, has an infinite t and p = 0.
     """
     from scipy.special import stdtr
 

@@ -330,7 +330,6 @@ def _free_place(
     taken: Sequence[tuple[float, float, float]],
     others: NDArray[np.float64],
 ) -> tuple[float, float] | None:
-    """Return the nearest position where a name covers no other name and few points of other tissues."""
     across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
     along = np.linspace(-1, 1, 33) * _FARTHEST
     moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
@@ -358,10 +357,10 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return two lines of legends: one line for all panels except the first, and one line for the first panel.
+    """Return two rows of legends: the lower row is the legend of the first panel, the upper row has all other legends.
 
-    ``middles`` are the horizontal centres of the panels. In the upper line, each legend is below its panel. If
-    ``middles`` is empty or a legend does not fit, the upper line is one legend of full width.
+    In the upper row, each legend is centred below its panel, at the position in ``middles``. If ``middles`` is empty or
+    a legend is too large for this, the upper row is one legend over the full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

@@ -196,11 +196,7 @@ class TabularGenerator(Generator):
         return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
-        """Return the similarity of each training condition to condition ``k``, shape (n_conditions,).
-
-        As in `tabgenbench.nearest_known`, the similarity is the number of equal column values; the number of training
-        rows breaks ties.
-        """
+        """Compare by equal column values, then by training rows, as `tabgenbench.nearest_known` does."""
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
         shared = (known == known[k]).sum(axis=1)

@@ -10,8 +10,7 @@ operations. Therefore entries are reordered so that all blocks of modes with the
 A continuous value is encoded by a one-hot block, which states its component (mode) of a Gaussian mixture, and by a
 scalar, its position in this component. The part "modes, size s" contains n blocks of s entries: the first entries of
 all blocks, then the second entries of all blocks, and so on. The part is a view of shape (N, s, n), so one softmax over
-dimension 1 is enough for all its blocks. One operation is needed for each discrete column and for each of at most ten
-block sizes.
+dimension 1 is enough for all its blocks.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -63,9 +62,9 @@ class Blocks:
     """The order of entries (see the module docstring), and operations on rows with this order (rearranged rows).
 
     Attributes:
-        order: position in the encoded row of each rearranged entry, shape (D,), int64.
+        order: for each entry of a rearranged row, its position in the encoded row, shape (D,), int64.
         n_scalars: C.
-        groups: one group for each size of blocks of modes, then one group for each discrete column.
+        groups: for each size, one group with all blocks of modes of this size; then one group for each discrete column.
         n_discrete: number of discrete columns.
     """
 
@@ -98,7 +97,7 @@ class Blocks:
         return len(self.order)
 
     def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
-        """Rearrange the entries of encoded rows, shape (N, D)."""
+        """Return encoded rows with the entries in the order of this class, shape (N, D)."""
         return encoded_ND[:, self.order]
 
     def restore(self, arranged_ND: torch.Tensor) -> torch.Tensor:
@@ -140,7 +139,7 @@ class Blocks:
         Autograd does not record this function; call `activation_gradient` for the gradient.
 
         Args:
-            logits_ND: rearranged output of the generator.
+            logits_ND: output of the generator, in rearranged order.
             minus_gumbel: result of `gumbel_noise`.
             condition_NK: one-hot condition of each row; K may be 0.
             out: tensor for the result; None for a new one.
@@ -173,13 +172,13 @@ class Blocks:
     def reconstruction(
         self, output_ND: torch.Tensor, x_ND: torch.Tensor, sigma_C: torch.Tensor, factor: float
     ) -> Reconstruction:
-        """Return the mean over rows of TVAE's reconstruction loss, and the gradients of this mean.
+        """Return TVAE's mean reconstruction loss over rows, and its gradients w.r.t. ``output_ND`` and ``sigma_C``.
 
         The loss of a scalar is its Gaussian negative log-likelihood (x - tanh(output))² / (2 sigma²) + log sigma,
         without the constant. The loss of a one-hot block is its cross entropy.
 
         Args:
-            output_ND: rearranged output of the decoder.
+            output_ND: output of the decoder, in rearranged order.
             x_ND: rearranged encoded rows.
             sigma_C: standard deviation of each scalar.
             factor: weight of the loss, 2 in the paper's code.
@@ -202,7 +201,7 @@ class Blocks:
 
     @property
     def discrete_entries(self) -> slice:
-        """The positions of all discrete columns in a rearranged row, which are its last entries."""
+        """The slice of a rearranged row with the one-hot entries of all discrete columns (the last entries)."""
         groups = self.groups[len(self.groups) - self.n_discrete :]
         return slice(self.width - sum(group.size for group in groups), self.width)
 
@@ -213,7 +212,7 @@ class Blocks:
         the logits (without Gumbel noise) of this column.
 
         Args:
-            logits_ND: rearranged output of the generator.
+            logits_ND: output of the generator, in rearranged order.
             values_N: index of the requested value of each row among the K values of all discrete columns.
         """
         loss, gradients, n_before = logits_ND.new_zeros(()), [], 0

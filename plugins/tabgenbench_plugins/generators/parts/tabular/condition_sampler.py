@@ -1,9 +1,9 @@
 """Random values of discrete columns, and real rows with these values, for the training of CTGAN.
 
 For each row of a training step, CTGAN (Xu et al. 2019, section 4.3) draws a discrete column uniformly, then a value of
-this column with probability proportional to its log-frequency, and then a real row with this value. The values of the
-first discrete column are the combinations of condition values. The further discrete columns are the categorical
-features. Values are numbered consecutively over all columns.
+this column with probability proportional to log(1 + number of rows with this value), and then a real row with this
+value. The values of the first discrete column are the combinations of condition values. The further discrete columns
+are the categorical features. Values are numbered consecutively over all columns.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class ConditionSampler:
 
     Args:
         codes_NJ: the discrete columns of the training rows as codes from 0.
-        n_categories: number of values of each discrete column; each has at least one row. Without discrete columns, all
-            rows share one value.
+        n_categories: number of values of each discrete column; each value occurs in a row. Without discrete columns,
+            all rows share one value.
         log_frequency: whether the probability of a value is proportional to log(1 + count) instead of its count.
         generator: random generator.
     """
@@ -47,13 +47,13 @@ class ConditionSampler:
         return drawn.view(n_steps, batch)
 
     def rows_with(self, values: torch.Tensor) -> torch.Tensor:
-        """Return positions of random real rows, one row with each of the ``values``, in the shape of ``values``."""
+        """Return, for each entry of ``values``, the position of a random real row with this value, in that shape."""
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)
         return self.rows[self.starts_K[values] + within]
 
     def shuffled(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the values of each step in random order, to choose real rows with these values for the critic."""
+        """Shuffle ``values`` within each step; the critic's real rows are then drawn to have these values."""
         keys = torch.rand(values.shape, generator=self.generator, device=values.device)
         return values.gather(1, keys.argsort(dim=1))

@@ -90,8 +90,8 @@ class _Pool:
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requests for the same condition; return the number of assigned rows.
 
-        Unassigned rows are stored for later use. The number of stored rows of a condition is limited to the number of
-        all requests without a row.
+        Unassigned rows are stored for later use. At most n rows of each condition in the batch are stored, where n is
+        the number of requests, for any condition, without a row before this batch.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -115,7 +115,7 @@ class _Pool:
         return [k for k, places in self.waiting.items() if len(places)]
 
     def n_free(self, value: int | None = None) -> int:
-        """Return the number of unassigned rows in batches for condition ``value``; None counts all batches."""
+        """Return the number of unassigned rows in batches for condition ``value``, or in all batches if it is None."""
         pairs = zip(self.free, self.values, strict=True)
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
@@ -133,20 +133,20 @@ def match_rows(
     can_condition: bool,
     likeness: Callable[[int], NDArray[np.int64]],
 ) -> Match:
-    """Generate rows until each requested row has a row of its condition, or ``max_batches`` is reached.
+    """Assign a generated row to each request, with the requested condition if the model generates enough such rows.
 
-    The first batches have random conditions. If the model accepts a condition as input, batches with random conditions
-    end when a batch has no usable row; then batches are generated for each condition that still lacks rows. If
-    ``max_batches`` is reached, the remaining requests get unassigned rows with other conditions. If the model accepts a
-    condition as input, these rows come from the batches for the requested condition. Otherwise, the rows with the most
-    similar conditions are used. If there are too few unassigned rows, further batches are generated. Every generated
-    row is used at most once.
+    The first batches have random conditions. If the model accepts a condition as input, they end after a batch in which
+    no row has the condition of an open request (a request without a row). Then batches are generated for each condition
+    with open requests. Requests that are open after the largest number of batches (see ``max_batches``) get unassigned
+    rows with other conditions: rows that the model generated with the requested condition as input, or, if it has no
+    such input, rows with the most similar conditions. If there are too few unassigned rows, further batches are
+    generated. Every generated row is used at most once.
 
     Args:
         asked: codes of the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: number of batches that are allowed in addition to the number of requests divided by the rows per
-            batch. The limit applies separately to batches with random conditions and to the batches of each condition.
+        max_batches: the largest number of batches is ``max_batches`` + open requests // rows per batch. This limit
+            applies separately to the batches with random conditions and to the batches for each condition.
         can_condition: whether the model accepts a condition as input of ``draw``.
         likeness: returns the similarity of a given condition to each of the K conditions, shape (K,); larger is more
             similar.
@@ -193,9 +193,9 @@ def _serve_anyway(pool: _Pool, asked: int, value: int | None, likeness: NDArray[
 def record_fallbacks(
     asked: Codes, fell_back: NDArray[np.bool_], labels: Sequence[str], rule: str, context: Context
 ) -> None:
-    """Record how many rows of each requested condition were generated with another condition.
+    """Record, for each condition, how many requests got a row that was generated with another condition.
 
-    ``fell_back`` marks these rows among the requested rows; ``rule`` says how they were chosen.
+    ``fell_back`` marks these requests; ``rule`` says how their rows were chosen.
     """
     for k in np.unique(asked[fell_back]).tolist():
         context.fallback(labels[k], rows=int((fell_back & (asked == k)).sum()), rule=rule)

@@ -26,7 +26,7 @@ class DiscreteColumns:
     Attributes:
         has_condition: whether the table has condition columns; without them, all discrete columns are categorical
             features.
-        features: the categories of each categorical feature that occur in training rows.
+        features: for each categorical feature, the categories that occur in training rows.
     """
 
     conditions: TrainingConditions

@@ -130,14 +130,14 @@ def fit_present_modes(
     """Fit a Gaussian mixture to the non-missing values of every column.
 
     Columns without missing values are fitted together, other columns one by one. For a column with fewer than two
-    non-missing values, the mixture is fitted to all entries.
+    non-missing values, the mixture is fitted to all values, including the placeholders of missing values.
 
     Args:
         values_NC: see `fit_modes`.
         present_NC: which values are not missing.
-        max_modes: see `fit_modes`. If a column has fewer values than K, its last modes are not valid.
+        max_modes: see `fit_modes`. A column with n < K fitted values has n modes; the other K - n are not valid.
         weight_threshold: see `fit_modes`.
-        seed: seed of the initialisation. Equal seeds give identical results.
+        seed: see `fit_modes`.
     """
     n_present_C = present_NC.sum(axis=0)
     whole_C = (n_present_C == len(values_NC)) | (n_present_C < 2)
@@ -166,8 +166,9 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: expected number of rows in each mode, plus 1. This number is also the first parameter of the Beta
-            posterior of v, the relative precision of the mode's mean, and the degrees of freedom of its precision.
+        count: expected number of rows in each mode, plus 1. The posterior uses this number three times: as
+            first parameter of the Beta distribution of v, as degrees of freedom of the mode's precision, and as ratio
+            of the precision of mu to the mode's precision.
         rest: second parameter of the Beta posterior of v.
         mean: posterior mean of each mode's mean.
         variance: inverse of the expected precision of each mode.
@@ -180,7 +181,7 @@ class _Posterior:
 
     @classmethod
     def update(cls, moments_CK3: Floats, prior_variance_C1: Floats, regularisation_C1: Floats) -> _Posterior:
-        """Return the posterior, given the moments Σ r, Σ r z and Σ r z² of each mode."""
+        """Compute the posterior from the moments Σ r, Σ r z and Σ r z² of each mode (see the module)."""
         s0, s1, s2 = (moments_CK3[..., i] for i in range(3))
         n = s0 + 10 * np.finfo(np.float64).eps
         after = np.cumsum(n[:, :0:-1], axis=1)[:, ::-1]
@@ -192,7 +193,7 @@ class _Posterior:
         return cls(count, rest, n * mean / count, variance)
 
     def log_weights(self) -> Floats:
-        """Return E ln weight + ½ (E ln precision + ln variance - 1 / count) of each mode."""
+        """Return E ln weight + ½ (E ln precision + ln ``variance`` - 1 / ``count``) of each mode."""
         both = digamma(self.count + self.rest)
         left = digamma(self.rest) - both
         log_pi = digamma(self.count) - both
@@ -211,7 +212,7 @@ class _Posterior:
         return np.stack([constant, self.mean / self.variance, -0.5 / self.variance], axis=-1)
 
     def bound(self) -> Floats:
-        """Return the part of the evidence lower bound that the posterior determines, up to a constant, shape (C,)."""
+        """Return the evidence lower bound minus the entropy of the probabilities r, up to a constant, shape (C,)."""
         half = self.count / 2
         precision = half * (LOG_2 - np.log(self.variance * self.count)) + gammaln(half)
         return np.asarray((precision + betaln(self.count, self.rest) - 0.5 * np.log(self.count)).sum(axis=1))
@@ -247,7 +248,6 @@ def _labelled_moments(z_CN: Floats, label_CN: NDArray[np.int64], n_modes: int) -
 
 
 def _expect(coefficients_CK3: Floats, features_C3N: Floats, buffer_CKN: Floats) -> tuple[Floats, Floats]:
-    """Return the moments of each mode, shape (C, K, 3), and the log normaliser of r summed over rows, shape (C,)."""
     r_CKN = np.matmul(coefficients_CK3, features_C3N, out=buffer_CKN)
     top_C1N = r_CKN.max(axis=1, keepdims=True)
     r_CKN -= top_C1N

@@ -49,7 +49,7 @@ class ModeTransformer:
 
     @classmethod
     def from_modes(cls, modes: Modes, n_categories: Sequence[int] = ()) -> ModeTransformer:
-        """Return a transformer with the given modes, for discrete columns with ``n_categories`` values each."""
+        """Return a transformer with the given modes; discrete column j has ``n_categories[j]`` values."""
         return cls(modes, n_categories)
 
     @classmethod
@@ -67,10 +67,10 @@ class ModeTransformer:
         """Fit the modes of every continuous column and return the transformer.
 
         Args:
-            values_NC: continuous columns on the scale of the model; C may be 0.
+            values_NC: continuous columns; C may be 0.
             codes_NK: codes of the discrete columns, from 0; K may be 0. `fit` only checks the range of the codes.
             n_categories: number of values of each discrete column.
-            seed: seed of the initialisation. Equal seeds give identical results.
+            seed: see `fit_modes`.
             present_NC: mask of the values to which the modes are fitted; None for all values.
             max_modes: largest number of modes of a column.
             weight_threshold: modes with at most this weight are not used.
@@ -123,8 +123,8 @@ class ModeTransformer:
 
         Args:
             encoded_ND: encoded rows. A one-hot code may also contain probabilities; its largest entry is used.
-            sigmas_D: standard deviations of normal noise that is added to the scalars before clipping, as in the
-                package's TVAE. Entries for one-hot codes are ignored.
+            sigmas_D: standard deviations of normal noise that is added to the scalars before they are clipped to ±1, as
+                in TVAE of the package `ctgan`. Entries for one-hot codes are ignored.
             generator: random generator for the noise.
 
         Raises:

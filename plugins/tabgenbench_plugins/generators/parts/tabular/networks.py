@@ -1,9 +1,9 @@
 """The networks of CTGAN and TVAE.
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, describe the networks in sections 4.4 and 4.5.
-The details are those of the package `ctgan`.
+Layers and constants are those of the package `ctgan`.
 
-    N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
+    N rows   D width of an encoded row   K values of all discrete columns   Z latents   H hidden units
     P packs (groups of rows that get one score from the critic)
 """
 
@@ -44,7 +44,7 @@ class RowGenerator(nn.Module):
         self.out = linear(n_in, n_out, generator)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the logits of rows, shape (N, D)."""
+        """Return the logits: rows before their activations, shape (N, D)."""
         for layer, norm in zip(self.linears, self.norms, strict=True):
             z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
         logits: torch.Tensor = self.out(z)
@@ -52,7 +52,7 @@ class RowGenerator(nn.Module):
 
 
 class CriticLosses(NamedTuple):
-    """The two losses of one critic step, each a scalar.
+    """The two terms of the critic's loss, each a scalar.
 
     Attributes:
         wasserstein: mean score of generated rows minus mean score of real rows.
@@ -104,13 +104,13 @@ class Critic(nn.Module):
     def losses_and_gradients(
         self, rows: torch.Tensor, mix_P1: torch.Tensor, masks: Sequence[torch.Tensor], weight: float
     ) -> CriticLosses:
-        """Return the two losses, and set the gradients of the critic's parameters.
+        """Return the two terms of the critic's loss, and set the gradients of the critic's parameters.
 
         Args:
-            rows: N real rows, N generated rows, and memory for the gradients of N mixed rows, shape (3N, D + K). Each
-                row includes its condition. With all rows in one array, one matrix product gives the gradient w.r.t. W.
+            rows: N real rows, N generated rows, and N rows that this method overwrites with the gradients g, shape
+                (3N, D + K). Each row includes its condition. One matrix product then gives the gradient w.r.t. W.
             mix_P1: a, the weight of the real rows in the point where the penalty is computed, shape (P, 1).
-            masks: dropout factors of each hidden layer for real, generated and mixed packs, shape (3P, H).
+            masks: result of `masks` for P packs of real rows, P of generated rows, and P of points between them.
             weight: weight of the penalty, 10 in the paper.
         """
         x = self.packs(rows)
@@ -186,6 +186,6 @@ class Decoder(nn.Module):
         self.sigma = nn.Parameter(torch.full((n_scalars,), SIGMA, device=generator.device))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (N, D)."""
+        """Return the logits: rows before their activations, shape (N, D)."""
         logits: torch.Tensor = self.out(self.layers(z))
         return logits

@@ -68,7 +68,7 @@ class PackageModel:
     def fit(
         self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, codes_NQ: NDArray[np.int64], *, seed: int
     ) -> None:
-        """Train the model; during training, the global random states of NumPy and torch are seeded.
+        """Train the model. The global random states of NumPy and torch are seeded before and restored afterwards.
 
         Args:
             values_NC: continuous columns.

@@ -4,7 +4,7 @@ To save time, the CPU waits for the GPU only once per epoch. Random numbers are 
 epoch are summed on the GPU. Adam's betas, the weight 10 of the gradient penalty, and TVAE's learning rate 10⁻³ are
 constants of the package `ctgan`.
 
-    N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
+    N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latents
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ TVAE_LEARNING_RATE = 1e-3
 
 @dataclass(eq=False)
 class ConditionalRows:
-    """Samples rows from CTGAN's generator network, given a value of a discrete column for each row."""
+    """Samples rows from CTGAN's generator network, whose inputs are noise and one value of one discrete column.
+
+    For each row, ``values_N`` contains the position of this value among the K values of all discrete columns.
+    """
 
     generator: RowGenerator
     blocks: Blocks
@@ -44,12 +47,12 @@ class ConditionalRows:
     n_codes: int
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Return the one-hot codes of the requested values, shape (N, K)."""
+        """Return the one-hot codes of ``values_N``, shape (N, K)."""
         # torch's one_hot would wait for the device.
         return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the generator's output for new noise and the requested values, shape (N, D)."""
+        """Return the generator's output for new noise and ``values_N``, shape (N, D)."""
         noise_NZ = torch.randn(len(values_N), self.n_latent, generator=draws, device=values_N.device)
         logits_ND: torch.Tensor = self.generator(torch.cat([noise_NZ, self.codes(values_N)], dim=1))
         return logits_ND
@@ -58,13 +61,13 @@ class ConditionalRows:
     def activate(
         self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Convert logits to rows, each followed by the one-hot code of its requested value, shape (N, D + K)."""
+        """Convert logits to rows, and append the one-hot codes of ``values_N``, shape (N, D + K)."""
         noise = self.blocks.gumbel_noise(len(values_N), draws)
         return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
 
     @torch.no_grad()
     def __call__(self, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Generate rows for the requested values, in the form that `activate` returns."""
+        """Generate one row for each entry of ``values_N``, in the form that `activate` returns."""
         return self.activate(self.logits(values_N, draws), values_N, draws, out)
 
 
@@ -122,8 +125,8 @@ class AdversarialTraining:
         """Train the critic for one step and return its losses.
 
         Args:
-            values_N: the requested values of the generated rows.
-            real_values_N: the requested values of the real rows, which are the same values in another order.
+            values_N: values for the generated rows, see `ConditionalRows`.
+            real_values_N: values of the real rows: those of ``values_N`` in another order.
             real_rows_N: positions of real rows with the values ``real_values_N``.
         """
         n, n_packs, width = self.batch, self.batch // self.critic.pac, self.generated.blocks.width
@@ -137,7 +140,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Train the generator for one step on rows for the requested values; return its loss."""
+        """Train the generator for one step, with one generated row for each entry of ``values_N``; return the loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -150,8 +153,8 @@ class AdversarialTraining:
     ) -> torch.Tensor:
         """Compute the gradients of the generator's loss w.r.t. its parameters, and return the loss.
 
-        ``fake`` are the rows that `ConditionalRows.activate` returns for the logits and the requested values. ``masks``
-        are dropout factors, one array for each hidden layer of the critic.
+        ``fake`` are the rows that `ConditionalRows.activate` returns for ``logits_ND`` and ``values_N``. ``masks`` are
+        dropout factors, one array for each hidden layer of the critic.
         """
         blocks = self.generated.blocks
         loss, gradient = self.critic.loss_and_input_gradient(fake, masks)
@@ -193,7 +196,7 @@ class AutoencoderTraining:
         self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
 
     def epoch(self) -> torch.Tensor:
-        """Train one step per batch of shuffled rows; return the mean reconstruction and KL terms, shape (2,)."""
+        """Train on all rows in random order; return the mean reconstruction and KL terms over rows, shape (2,)."""
         order = torch.randperm(len(self.rows), generator=self.draws, device=self.rows.device)
         sums = self.rows.new_zeros(2)
         for start in range(0, len(order), self.batch):
