@@ -36,10 +36,10 @@ def make_cli() -> click.Group:
     @click.version_option(__version__, prog_name="tabgenbench")
     @click.pass_context
     def cli(context: click.Context) -> None:
-        """Train generators of tables on shared splits, score their samples beside controls, and publish boards.
+        """Train generators of tables on shared splits, score their samples and those of controls, and publish boards.
 
-        Results go to standard output, progress to standard error. Exit status: 0 success, 1 a requested result failed,
-        2 invalid input, 130 interrupted (Ctrl-C or SIGTERM).
+        Results go to standard output, progress to standard error. Exit status: 0 success, 1 failure (such as a failed
+        training or check), 2 invalid input, 130 interrupted (Ctrl-C or SIGTERM).
         """
         context.obj = plugins
 
@@ -48,7 +48,7 @@ def make_cli() -> click.Group:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. A user error prints one message and exits with status 2."""
+    """Run the command line. After a user error, the program prints one message and exits with status 2."""
     try:
         with _termination_as_interrupt():
             status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)

@@ -35,7 +35,7 @@ def dataset() -> None:
 @json_option
 @click.pass_obj
 def describe(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Load a dataset and print its size, scale, counts, and a row per column: kind, role, missing values, range.
+    """Load a dataset and print its size, scale and rows per condition, and kind, role, gaps and range of each column.
 
     If a kind or a role is a guess, the row of the column says so and names the option that overrides the guess.
     """
@@ -149,8 +149,6 @@ def _flat(value: Any) -> str:
 
 
 class _FetchDisplay:
-    """Shows a progress bar per file on a terminal, and otherwise prints one line per finished file."""
-
     def __init__(self) -> None:
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""``tabgenbench export``: write a synthetic table in the form of its dataset's file."""
+"""``tabgenbench export``: write a synthetic table with the columns and types of the dataset's file."""
 
 from __future__ import annotations
 
@@ -57,22 +57,22 @@ __all__ = ["export"]
 )
 @click.pass_obj
 def export(plugins: Plugins, /, cell: str | None, out: Path, overwrite: bool, **options: Any) -> None:
-    """Write a synthetic table in the form of its dataset's file: column names and order, types, dates, missing values.
+    """Write a synthetic table with the columns of the dataset's file: the same names, order, types and date formats.
 
-    CELL selects one training: by a key in the store's folder cells, the first characters of a key, or the title that
-    `tabgenbench status` prints. -g and -d select a cell by its generator and dataset.
+    CELL selects one training: by its key (the name of a folder in STORE/cells), by the first characters of the key, or
+    by the title that `tabgenbench status` prints. -g and -d select a cell by its generator and dataset.
 
-    Without --rows, a stored synthetic table (draw) is written. It has one row with the conditions of each test row.
-    With --rows, new rows are sampled from the kept model. A generator without a kept model is trained again, with the
-    same seed and options.
+    Without --rows, a stored synthetic table (draw) is written. For each test row, it has one row with the same
+    conditions. With --rows, new rows are sampled from the kept model. A generator without a kept model is trained
+    again, with the same seed and options.
 
     \b
     Examples:
       tabgenbench export -g cvae -d my.csv --out synthetic.csv
       tabgenbench export -g cvae -d my.csv --rows 1000 --condition status=normal --out normal.parquet
 
-    Columns that no generator makes, such as ids, are left out and named. The store is only read. Exit status: 0 if the
-    table is written, 1 if the generator failed, 2 for invalid input.
+    Columns that no generator makes, such as ids, are left out; their names are printed. The store is only read. Exit
+    status: 0 if the table is written, 1 if the generator failed, 2 for invalid input.
     """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.data.file_form import left_out
     from tabgenbench.data.write_file import check_target, write_file

@@ -28,8 +28,9 @@ MEGABYTE = 1e6
 def gc(store: Path, dry_run: bool, yes: bool) -> None:
     """Delete synthetic tables and models of cells that no suite in the store needs, and leftovers of dead processes.
 
-    Records, scores, splits and quarantined files remain. Cells (trainings) of active runs are skipped. In a store
-    without suites, all synthetic tables and models are deleted, after a confirmation or with --yes.
+    A suite needs the cells (trainings) that its last run requested. Records, scores, splits and quarantined files
+    remain. Cells of active runs are skipped. In a store without suites, all synthetic tables and models are deleted,
+    after a confirmation or with --yes.
     """
     from tabgenbench.store.gc import find_garbage, free, quarantined_files
     from tabgenbench.store.store import Store

@@ -26,7 +26,7 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
     Example:
       tabgenbench merge laptop/store server/store --into store
 
-    Exit status: 0 if all agree, 1 if there is a conflict, 2 for invalid input.
+    Exit status: 0 without conflicts, 1 with conflicts, 2 for invalid input.
     """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the example
     from tabgenbench.errors import StoreError
     from tabgenbench.store.merge import check_sources, merge_store

@@ -1,4 +1,4 @@
-"""``tabgenbench plugin check``: check a generator or a metric against its contract."""
+"""``tabgenbench plugin check``: check whether a generator or a metric follows the rules of its interface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH = 100
 @click.argument("name", metavar="NAME[:k=v,...]")
 @click.pass_obj
 def check(plugins: Plugins, name: str) -> None:
-    """Check a generator or metric against its contract, on a small table.
+    """Check whether a generator or metric follows the rules of its interface, on a small table.
 
     A generator is trained and sampled, or a metric is computed, several times in this process, on the CPU. Use few
     epochs:

@@ -96,7 +96,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run rnaseqdb --data-dir ~/data --splits 3
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
-    At the end, the headline of the board is printed. Exit status: 0 if every cell (training) is ok or skipped with a
+    At the end, a summary of the board is printed. Exit status: 0 if every cell (training) is ok or skipped with a
     reason, 1 if a cell is not ok or did not start because of the budget, 2 for invalid input, 130 if interrupted.
     """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.run.choose_engine import choose_engine

@@ -57,12 +57,12 @@ def score(
 ) -> None:
     """Score synthetic rows from other programs with the metrics of a run.
 
-    The files need the same feature columns; a first column of unique text contains sample ids. Without --conditions,
-    all rows have the same condition. The order of rows does not matter. Quote a column name that contains a comma.
+    The files need the same feature columns. A first column with a different text in every row is read as sample ids.
+    Without --conditions, all rows have the same condition. Quote a column name that contains a comma.
 
-    For one table, every score is printed. For several tables, or with --out, the tables are compared with controls,
-    such as shuffled training rows, and the headline of the board is printed. The given rows are one split, which allows
-    no intervals and no ranks.
+    For one table, every score is printed. For several tables, or with --out, the command compares the tables with
+    controls, such as shuffled training rows, and prints a summary of the board. The board has no intervals and no
+    ranks, because they need several splits.
 
     \b
     Examples:

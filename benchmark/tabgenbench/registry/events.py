@@ -39,7 +39,7 @@ class ObservedRun(Protocol):
 
     @property
     def is_quiet(self) -> bool:
-        """True if the caller shows the result, so that observers must print nothing."""
+        """Whether observers must print nothing, because the program that started the run shows the result."""
 
     @property
     def n_cells(self) -> int:
@@ -47,7 +47,7 @@ class ObservedRun(Protocol):
 
     @property
     def n_todo(self) -> int:
-        """Number of trainings that this run executes or scores."""
+        """Number of cells (trainings) that this run trains or scores."""
 
     @property
     def n_finished(self) -> int:

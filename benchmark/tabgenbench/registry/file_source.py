@@ -1,7 +1,7 @@
 """A dataset from a user's file. The user gives the path of the table, or of a card that describes the table.
 
-A card is a TOML file with the fields of `FileCard`, or a metadata file of the package SDV. Missing fields are inferred
-from the table, and a note in its `Source` lists these fields:
+A card is a TOML file with the fields of `FileCard`, or a metadata file of the package SDV. Roles that the card does not
+give are inferred from the table, and listed in the note of the table's `Source`:
 
 * The first column contains the sample ids if it has no name, a name in `ID_NAMES` (``id``, ``sample``) or unique text.
   Otherwise, rows are numbered from 1.
@@ -59,7 +59,7 @@ class FileSource(DatasetSource):
     Args:
         config: options from the command line or a suite, which override the card.
         path: the card (TOML file, or metadata file of the package SDV) or the table itself.
-        card: further fields of the card, for a subclass whose card is not a file.
+        card: fields that override those of the file at ``path``, for a subclass that has no card file.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -129,7 +129,7 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the `Source` of a table: name of the dataset, options of its card, and a note on inferred fields."""
+    """Return the `Source` of a table: name of the dataset, options of its card, and a note on inferred roles."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
@@ -140,7 +140,7 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
     Args:
         frame: one row per sample, indexed by sample ids.
         said: the fields of the card that the user has set.
-        names: name of the dataset, and the name of the file or data in the note on inferred fields.
+        names: name of the dataset, and name of the file or object for the note on inferred roles.
         where: name of the table in error messages.
 
     Raises:
@@ -175,7 +175,7 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether the card decides the roles of columns, instead of roles that TabGenBench stored in ``adata``."""
+    """Return whether the card gives roles, or ``adata`` contains no roles that TabGenBench stored."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 

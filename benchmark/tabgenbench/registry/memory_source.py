@@ -28,8 +28,8 @@ __all__ = ["MemorySource"]
 class MemorySource(DatasetSource):
     """Dataset source for a DataFrame or an AnnData object.
 
-    If the arguments give no role (such as condition or feature) to a column, the role is inferred as for a file. A run
-    uses the stored results of a frame with equal values, names and roles.
+    If the arguments give no role (such as condition or feature) to a column, the role is inferred as for a file. If an
+    earlier run used data with the same values, column names and roles, a run reuses the stored results.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
@@ -67,7 +67,7 @@ class MemorySource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the dataset's name, its roles and all values."""
+        """Return a hash of the dataset's card and values."""
         facts = [self.name, self.settings.model_dump_json(), self.load().fingerprint()]
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 

@@ -6,11 +6,11 @@ A column gets the first role in this list that applies:
 * the group, if the column has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
 * a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label``; the
   values must be true / false, text with few different values, or at most 20 different whole numbers;
-* a numeric feature, if the column contains numbers or different dates (dates become whole numbers, such as the number
-  of days since the first date);
+* a numeric feature, if the column contains numbers (also if all are equal) or at least two different dates, which
+  become whole numbers, such as the number of days since the first date;
 * left out, if the column has no value or the same value in every row;
-* left out, if the column is text with more than 1,000 values or with more values than half the rows, because this looks
-  like identifiers or free text;
+* left out, if the column is text with more than 1,000 different values, or with more different values than half the
+  number of rows, because such text is usually an identifier or free text;
 * a categorical feature, if the column contains other text or true / false.
 
 A missing value of a condition or categorical feature becomes a category. For numbers, an additional categorical feature
@@ -87,7 +87,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     Args:
         frame: one row per sample, without the sample ids and the ignored columns.
         said: the card (description of the table).
-        title: name of the table in the returned note.
+        title: name of the table for `Roles.note`.
         where: name of the table in error messages.
 
     Raises:
@@ -134,7 +134,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
 
 
 def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
-    """Return the roles of the columns of ``obs``, from a card and by default, and a text on the default roles."""
+    """Return the roles of the columns of ``obs``, and a note on the roles that the card does not give."""
     notes = [f"{title}, {len(obs):,} rows"]
     group = said.group
     if group is None:
@@ -243,7 +243,7 @@ def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> Colum
     form = said.date_formats.get(name, "") or _stored_format(column) or ""
     if not form and not isinstance(column.dtype, pd.CategoricalDtype) and not is_dated:
         form = find_date_format(column, where) if filled.iloc[:100].astype(str).str.contains(r"\d").any() else ""
-    if form and filled.nunique() > 1:
+    if form and (filled.nunique() > 1 or len(filled) < len(column)):  # else the column is constant, and left out
         found.dates.append(date_feature(column, form, where))
     if form:
         return "date"
@@ -313,7 +313,7 @@ def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
 def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
     """Return the schema with a description (`Gap`) of the missing values of each column.
 
-    For a numeric feature, the schema gets a categorical feature that marks the missing values.
+    For each numeric feature with missing values, a categorical feature is added, which marks these values.
 
     Raises:
         DataError: the batch or the group has a missing value; the message names the row.

@@ -1,4 +1,4 @@
-"""Conversion of metadata of the package SDV (a JSON file) to the card (description) of a table.
+"""Converts a metadata file (JSON) of the package SDV to the card (description) of a table.
 
 SDV has two formats for one table: ``{"columns": {...}, "primary_key": ...}`` and
 ``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` (https://docs.sdv.dev/sdv/concepts/metadata). This
@@ -7,11 +7,10 @@ module reads both formats. The kind of a column in SDV (``sdtype``) determines i
 * ``numerical``: a feature;
 * ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, whose order is ignored;
 * ``datetime``: a date, in the format of ``datetime_format`` if this field is given;
-* ``id``, ``unknown`` and personal data such as ``email``: left out, except the primary key, which becomes the sample
-  id;
-* the sequence key (the column that identifies the rows of one entity): the group, that is, the donor.
+* ``id``, ``unknown`` and personal data such as ``email``: left out.
 
-No column becomes a condition, because the SDV format has no such role.
+The primary key becomes the sample id. The sequence key, which has the same value in all rows of one entity, becomes the
+group (the donor). No column becomes a condition, because the SDV format has no such role.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ PERSONAL = frozenset(  # sdtypes of personal data that need no ``"pii": true``
 
 
 def read_sdv_metadata(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of the table (empty if missing) and the fields of a card that SDV metadata contain.
+    """Read SDV metadata, and return the name of the table (empty if missing) and the fields of its card.
 
     Raises:
         DataError: the file cannot be read, is not JSON, does not describe exactly one table, or contains an unknown

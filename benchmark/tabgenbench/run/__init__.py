@@ -1,1 +1,1 @@
-"""Execution of a suite: plan, data, training of generators, and scores of their samples."""
+"""Runs a suite: plans the trainings, prepares the datasets, trains the generators and scores their samples."""

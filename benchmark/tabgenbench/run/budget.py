@@ -1,12 +1,12 @@
 """Time budget of a run: the order in which trainings (cells) start, and whether the next one can start.
 
-A run with a budget works in rounds. A round consists of all trainings with one seed on one split of every dataset.
-Boards compute confidence intervals over splits, so the first seed is used on every split before the second seed. A
-training of a later round starts only after all trainings of the earlier rounds have started. At any time, all
-generators have therefore been trained on nearly the same splits. Within a round, trainings of unknown duration start
-first, because the remaining time is then longest. Trainings of known duration follow, shortest first. If the next
-training does not fit into the remaining time, no further training starts. A shorter training of a later round might
-fit, but another generator would then lack a result on the same split.
+A run with a budget works in rounds. Each round has one seed and one split number, and consists of the trainings of all
+generators on all datasets with this seed and split. Boards compute confidence intervals over splits, so the first seed
+is used on every split before the second seed. A round starts only after all trainings of the earlier rounds have
+started. At any time, all generators have therefore been trained on nearly the same splits. Within a round, trainings of
+unknown duration start first, because the remaining time is then longest. Trainings of known duration follow, shortest
+first. If the next training does not fit into the remaining time, no further training starts. A shorter training of a
+later round might fit, but its generator would then have a result on a split on which other generators have none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Budget:
         return self.started + self.seconds - time.monotonic()
 
     def fits(self, seconds: float | None) -> bool:
-        """Return whether a training of this duration fits into the remaining time; None is an unknown duration."""
+        """Return whether a training of this duration fits into the remaining time; None (unknown) counts as 0."""
         return self.left > (seconds or 0.0)
 
 

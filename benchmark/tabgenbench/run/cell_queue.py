@@ -20,13 +20,12 @@ class CellQueue:
     """Queue from which all threads of a run take their next training.
 
     A training enters the queue as soon as its generator has been checked. If the run has a time budget, the trainings
-    are done in rounds (see `tabgenbench.run.budget`). A round consists of all trainings with one seed on one split. The
-    second round starts only after all trainings are in the queue, so that the first round is complete. If the next
-    training does not fit into the remaining time, no further training starts.
+    are done in rounds (see `tabgenbench.run.budget`). Until all trainings are in the queue, only trainings of the first
+    round start, because others of the first round may still be added.
 
     Args:
         run: the run.
-        claims: locks on trainings, so that two programs that use the same store never run the same training.
+        claims: locks on trainings, so that two processes that use the same store never run the same training.
         stopping: event that is set when the run must stop.
     """
 
@@ -62,7 +61,7 @@ class CellQueue:
     def next(self) -> Cell | None:
         """Return and lock the next training, or return None if no further training may start.
 
-        The call waits while other programs run all the remaining trainings.
+        The call waits while other processes work on all trainings in the queue, or while trainings may still be added.
         """
         while not self._stopping.is_set():
             with self._choosing:

@@ -151,7 +151,6 @@ class CellWork:
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics; the metrics of each Python distribution (package) run in one process."""
         groups: dict[str, list[str]] = {}
         for label in labels:
             groups.setdefault(self.run.plan.metrics[label].distribution, []).append(label)
@@ -159,7 +158,7 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics in one process. After a crash of the process, a new process computes the other metrics."""
+        """Compute metrics in one process; if it fails, a new process computes all metrics but the one that failed."""
         while left:
             found: dict[str, dict[str, Any]] = {}
 

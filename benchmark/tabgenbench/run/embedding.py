@@ -1,7 +1,8 @@
 """Embedding of rows and prediction of labels by a trained generator, and the file that stores the results.
 
 The file ``embedding.npz`` is in the folder of the synthetic tables of a training. It contains the arrays
-``train/<latent space>``, ``test/<latent space>`` and ``predicted/<column>``, without pickled objects.
+``train/<block>`` and ``test/<block>`` for each block (named group of latent variables), and ``predicted/<column>`` for
+each predicted condition column. It contains no pickled objects.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Embedded:
     """Latent coordinates and labels that one trained generator computed; a missing result is an empty dictionary.
 
     Attributes:
-        train: coordinates of the training rows, followed by the validation rows, by name of the latent space.
-        test: coordinates of the test rows, by name of the latent space.
+        train: coordinates of the training rows, followed by the validation rows, by name of the block.
+        test: coordinates of the test rows, by name of the block.
         predictions: predicted labels of the test rows, by condition column.
     """
 

@@ -41,7 +41,7 @@ class GeneratorEstimate:
 
     @classmethod
     def of(cls, label: str, found: Sequence[CellEstimate]) -> Self:
-        """Return the estimate of one generator: the sum over its pending trainings."""
+        """Return the sum of the estimates of a generator's pending trainings."""
         known = [one for one in found if one.seconds is not None]
         return cls(
             label=label,

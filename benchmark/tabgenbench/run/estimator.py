@@ -2,15 +2,18 @@
 
 The generator, its options (except ``epochs``) and the kind of device of an earlier training must be equal to those of
 the new training. Earlier trainings with the same table, epochs and number of threads are preferred. If there are none,
-the estimate uses earlier trainings on the table of the most similar size. The time of a metric is estimated from
-trainings of any generator. Times are multiplied by a ratio:
+the estimate uses the earlier trainings whose fit is of the most similar size (the first product below). The time of a
+metric is estimated from trainings of any generator.
 
-- fit: the ratio of training rows x epochs x (features + 256), where 256 stands for inner layers of a network. For a
-  generator without the option ``epochs``, the ratio is that of training rows x features;
-- sampling, metrics and synthetic tables: the ratio of test rows x features x number of synthetic tables;
-- everything else (imports, reading, writing): 1.
+Each time or size is divided by a product for the earlier training, and multiplied by this product for the new training:
 
-An estimate is the median over the earlier trainings, with the smallest and the largest value as its range.
+- time of fit: training rows x epochs x (features + 256), where 256 stands for inner layers of a network; without an
+  option ``epochs``: training rows x features;
+- times of sampling and metrics, size of the synthetic tables: test rows x features x number of synthetic tables;
+- size of the saved model: features + 256.
+
+Other times (imports, reading, writing) are not changed. An estimate is the median over the earlier trainings, with the
+smallest and the largest value as its range.
 """
 
 from __future__ import annotations
@@ -60,8 +63,7 @@ class CellEstimate:
         high: seconds according to the slowest earlier training.
         bytes: size of the stored files. Without an earlier training, only the size of the synthetic tables is known.
         earlier: keys of the earlier trainings that the estimate uses.
-        is_scaled: whether the earlier trainings have another table or number of epochs, so that times were multiplied
-            by a ratio.
+        is_scaled: whether the earlier trainings used another table or another number of epochs.
         is_timed: whether the estimate uses the first epochs of a running training.
         unknown: metrics of unknown time, which the estimate leaves out.
     """
@@ -117,7 +119,7 @@ class Estimator:
         self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
-        """Return whether an earlier training of the cell's generator, with equal options, has been added."""
+        """Return whether a training of the cell's generator with equal options, except ``epochs``, has been added."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
@@ -159,7 +161,7 @@ class Estimator:
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
         """Measure the time per epoch of a running training, and return whether this call completes a measurement.
 
-        Generators with an earlier training are not measured. A measurement needs two progress reports that are at least
+        A training is measured only if `knows` is false. A measurement needs two progress reports that are at least
         `TIMED_SECONDS` apart, or one report after `LONG_SECONDS`.
 
         Args:
@@ -201,7 +203,6 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the estimated seconds of a metric from earlier trainings of any generator, or None."""
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
             return known[size]
@@ -247,8 +248,6 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return keys of the `PER_TABLE` earlier trainings most similar to each new training, the best matches first."""
-
     def best(new: CellIdentity) -> list[str]:
         def distance(one: tuple[str, CellIdentity]) -> tuple[bool, float]:
             return _place(one[1]) != _place(new), abs(math.log(_work(one[1]) / _work(new)))
@@ -260,7 +259,7 @@ def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence
 
 
 def group_of(identity: CellIdentity) -> Group:
-    """Return the generator and its options without epochs, which earlier and new trainings must share."""
+    """Return the generator and its options except ``epochs``; earlier trainings with other values are not used."""
     options: Mapping[str, object] = {name: value for name, value in identity.config.items() if name != EPOCHS}
     return identity.generator, json.dumps(options, sort_keys=True)
 

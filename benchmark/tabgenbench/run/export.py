@@ -49,7 +49,7 @@ class ExportRequest:
         store: folder of results, which is only read.
         choice: the training (cell) whose generator samples the rows.
         rows: number of new rows, or None for a stored synthetic table.
-        draw: number of the stored synthetic table. New rows depend on this number as on a seed.
+        draw: number of the stored synthetic table. For new rows, another number gives other rows.
         given: values of condition columns that new rows must have.
         options: ``executor``, ``device``, ``timeout`` and ``memory``, as for a run. By default, rows are sampled on the
             device of the training.

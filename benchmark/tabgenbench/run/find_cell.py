@@ -52,11 +52,12 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
         store: the store.
         choice: the training to select.
         plugins: the plugins, to which a class in ``choice`` is added.
-        say: function that prints a message, for example if several trainings match and the latest is used.
+        say: function that prints a message, for example if trainings of several versions match and the latest is used.
 
     Raises:
         StoreError: the store has no trainings.
-        ConfigError: no training matches, the description is ambiguous, or no matching training succeeded.
+        ConfigError: no training matches, several generators, datasets or keys match, or no matching training
+            succeeded.
     """
     others = (choice.generator, choice.dataset, choice.split, choice.seed)
     if choice.cell and any(one is not None for one in others):
@@ -116,9 +117,9 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first label in ``wanted`` that some record has.
+    """Return all records of the first label in ``wanted`` that any record has.
 
-    A plugin's name without options stands for a label with options if only one label begins with this name.
+    A name without options also selects a label with options, if only one label has this name.
     """
     labels = sorted(set(map(label, records)))
     if not wanted:
@@ -137,7 +138,6 @@ def _narrowed(
 def _of_file(
     records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
 ) -> list[CellRecord]:
-    """Return the trainings on the data of a file; if there are none, print a message and return all trainings."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
         opened = open_dataset(parse_choice(str(given)), plugins, None)

@@ -1,6 +1,6 @@
 """Finds the trainings and scores that a run still has to compute.
 
-Each function reads the store again, because other runners may have written results.
+Each function reads the store again, because other processes may have written results.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def find_work(run: Run) -> list[Cell]:
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
     """Return whether the generator of a cell must be trained.
 
-    A failed training is not repeated if another process has repeated it since `find_work`.
+    A failed training is not repeated if another process has repeated it since the call of `find_work`.
 
     Args:
         run: the run.
         cell: one training of the run.
-        first: whether `find_work` is the caller.
+        first: True before the run trains the cell; changes since `find_work` are then ignored.
     """
     return _needs_fit(run, cell, run.snapshot(cell), first=first)
 

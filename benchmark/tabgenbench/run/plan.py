@@ -85,7 +85,7 @@ class GeneratorChoice(PluginChoice):
     """A generator of a suite, with all options.
 
     Attributes:
-        is_planted: whether the generator is a control with a deliberate fault, which boards leave out.
+        is_planted: whether the generator is a planted failure. Boards leave planted failures out.
         lacks: names of missing packages of the generator, or an empty text. With missing packages, the generator is
             not trained.
         title: label that the suite sets for boards, or an empty text.
@@ -269,7 +269,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Return all trainings (cells) of a suite, each with its key; equal keys occur once.
+    """Return all trainings (cells) of a suite. Trainings with the same key are listed once.
 
     Args:
         suite: the suite.

@@ -67,7 +67,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Answer:
-    """Result of a check on one table: the reason of a refusal, the estimated memory in bytes, or a warning."""
+    """Result of checking a generator on one table: why it cannot be trained, its estimate of memory, or a warning."""
 
     declined: str = ""
     estimate: int | None = None
@@ -98,7 +98,7 @@ def find_refusals(
         folder: an existing folder for log files.
         seconds: time limit of the check of one generator.
         at_once: number of generators that are checked at the same time.
-        accept: function that is called after each check with the trainings that may start.
+        accept: function that is called with the trainings that may start, as soon as their generator has been checked.
     """
     found = Preflight({cell.key: Refusal(cell.generator.lacks) for cell in cells if cell.generator.lacks})
     cells = [cell for cell in cells if not cell.generator.lacks]
@@ -151,7 +151,6 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the answer for all tables about which the checking process sent no answer."""
     if outcome.status == "skipped":  # the constructor raised Unsupported, as it would before a fit
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)

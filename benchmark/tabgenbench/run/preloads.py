@@ -1,4 +1,4 @@
-"""Choice of the modules that a process imports before it runs a plugin. The source code of the plugin decides."""
+"""Chooses the modules that a process imports before it runs a plugin, by the imports in the plugin's source code."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def preload_for(*targets: Target) -> str:
 def preload_of(*targets: Target) -> str:
     """Return the name of the smallest set of modules that contains all slow imports of the targets.
 
-    The result is ``full``, the largest set, if no set contains all slow imports. The result is also ``full`` if a
-    target is pickled, has no readable source code or imports an unknown package.
+    The result is ``full`` if no set contains all of them, or if a target is pickled, has no readable source code or
+    imports an unknown package.
 
     Args:
         targets: ``module:Class``, a module name, or a pickled class.

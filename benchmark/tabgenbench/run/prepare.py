@@ -28,7 +28,7 @@ class Prepared:
     Attributes:
         index: label, fingerprint, size, schema, stored splits and new splits of the dataset.
         splits: the requested splits, in order; a split with two folds (``thirds`` in `SplitConfig`) appears twice.
-        identity: hash of the source's code, options and input files; the file name of ``index`` in the store.
+        identity: hash of the source's code, options and input files. The file of ``index`` in the store has this name.
     """
 
     index: DatasetIndex
@@ -70,9 +70,9 @@ def prepare_dataset(
     say: Callable[[str], None],
     tables: dict[str, Table] | None = None,
 ) -> Prepared:
-    """Return a dataset with its splits, which are made if the store lacks any of them.
+    """Return a dataset with its splits.
 
-    The table is loaded only if the store lacks a split. Nothing is written.
+    If the store lacks any of the splits, the table is loaded and all splits are made. Nothing is written.
 
     Args:
         store: store with the splits of earlier runs.
@@ -125,7 +125,7 @@ def identity_of(source: DatasetSource, code: str) -> str:
 
 
 def read_index(store: Store, source: DatasetSource, code: str) -> DatasetIndex | None:
-    """Return the stored index of a dataset, or None if the store has none for this code, options and input files."""
+    """Return the index that is stored for the source's code, options and input files, or None if there is none."""
     return store.read(_index_path(store, identity_of(source, code)), DatasetIndex)
 
 

@@ -88,7 +88,7 @@ class ProgressDisplay:
         """Show the epoch and the losses of a running training.
 
         New time estimates of generators are printed first. If there is no bar, the printed line also contains the
-        remaining time.
+        remaining time of the training.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
@@ -141,8 +141,6 @@ class ProgressDisplay:
 
 
 class _NotebookBar:
-    """One progress bar in a notebook for all trainings of a run, updated in place without widgets."""
-
     def __init__(self, total: int) -> None:
         self._total, self._started, self._drawn = total, time.monotonic(), time.monotonic()
         display = import_module("IPython.display").display  # IPython is only partly typed

@@ -74,8 +74,6 @@ class _Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Split:
-    """The real training and test rows, with replaced missing values, and the transform to the evaluation scale."""
-
     train: Table
     test: Table
     transform: Transform
@@ -103,7 +101,7 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
         command: the command line that the board shows.
 
     Returns:
-        The record of the suite, with one row for each table and each control.
+        The record of the suite, with one entry for each table and each control.
 
     Raises:
         DataError: a table cannot be used, the columns of the tables differ, or two tables, or a table and a control,
@@ -144,7 +142,6 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
 
 
 def _controls(metrics: Sequence[Choice], plugins: Plugins) -> list[str]:
-    """Return the floors, ceilings and planted failures of the metrics' scores that are trained on training rows."""
     names: dict[str, None] = {}
     for choice in metrics:
         for spec in plugins.find("metrics", choice.name).load_fitting("metrics").scores:
@@ -236,7 +233,7 @@ class _Scorer:
         self.applied: set[str] = set()  # labels of the metrics that gave a result for some table
 
     def record(self, candidate: _Candidate) -> SuiteRow:
-        """Score a synthetic table, write the records, and return the table's row in the suite."""
+        """Score a synthetic table, write the records, and return the table's entry in the record of the suite."""
         identity = self._identity(candidate)
         key = cell_key(identity, code=candidate.code, **MACHINE)
         self._store.write_cell(

@@ -37,7 +37,7 @@ class ReadRequest:
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        say: function that gets lines of text on the tables, such as the names of columns that are not scored.
+        say: function that is called with each note on the tables, such as the names of columns that are not scored.
     """
 
     train: Data
@@ -57,7 +57,7 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class ScoredTables:
-    """Real and synthetic tables with equal columns, not standardised; `synthetic` is in the order of the request."""
+    """Real and synthetic tables with equal columns, not standardised; `synthetic` is ordered as in `ReadRequest`."""
 
     train: Table
     test: Table
@@ -65,7 +65,7 @@ class ScoredTables:
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> ScoredTables:
-        """Return an object from a list of tables in the order of `ReadRequest.inputs`."""
+        """Return a `ScoredTables` object; ``tables`` has the order of `ReadRequest.inputs`."""
         return cls(tables[0], tables[1], list(tables[2:]))
 
 
@@ -84,10 +84,10 @@ class _Input:
 
 
 def read_scored_tables(request: ReadRequest) -> ScoredTables:
-    """Read the requested tables, and put the columns of all tables in the order of the training rows.
+    """Read the requested tables, and give all tables the column order of the training table.
 
     If no table is an h5ad file or an AnnData object, the real rows determine which columns are numeric and which are
-    categorical. In this case, tables may have missing values, and ``request.say`` gets notes on the tables.
+    categorical. Tables may then have missing values, and ``request.say`` is called with notes on the tables.
 
     Raises:
         DataError: a table cannot be used, or the columns of the tables differ.

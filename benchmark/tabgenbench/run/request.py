@@ -36,7 +36,7 @@ class RunRequest:
         datasets: the datasets, from `tabgenbench.run.plan.open_dataset`.
         say: called with lines of text about slow steps and about corrupt files of the store.
         command: command that repeats the request; by default the command line of this process.
-        is_quiet: whether plugins that observe the run must not print, because the caller shows the result.
+        is_quiet: whether the caller shows the result. Plugins that observe the run then print nothing.
         budget: time after which no training starts, or None.
         estimate_from: another store whose records are used to estimate times, or None.
     """

@@ -70,9 +70,9 @@ def ask_conditions(
 ) -> pd.DataFrame:
     """Return random conditions for new rows, shape (n_rows, n_conditions).
 
-    The conditions are copied from the n training rows in random order. Each row is copied n_rows // n or n_rows // n +
-    1 times. If values are given, only training rows with these values are copied. If no training row has all given
-    values, all training rows are used, and the given values replace the values of the copies.
+    Let n be the number of training rows with all given values, or of all training rows if there is none. The conditions
+    of each of these rows are copied n_rows // n or n_rows // n + 1 times, in random order. Every copy gets the given
+    values.
 
     Args:
         train: conditions of the training rows.

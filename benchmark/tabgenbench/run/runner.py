@@ -1,4 +1,4 @@
-"""The runner: trains generators and computes scores whose results are missing in the store.
+"""The runner: does the trainings and computes the scores that the store lacks.
 
 Several runners can work on the same store.
 """
@@ -67,7 +67,7 @@ def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None]
     Args:
         run: the run.
         engine: runs the generators' code.
-        accept: function that gets the cells (trainings) of a generator as soon as the check of the generator succeeds.
+        accept: see `find_refusals`.
     """
     import shutil
 

@@ -40,7 +40,7 @@ class ScoreRequest:
         metrics: the metrics, in a form that `tabgenbench.registry.suite.make_choices` accepts. If empty, all metrics
             whose packages are installed are used.
         seed: seed of the metrics that use random numbers.
-        say: function that gets lines of text on assumptions about the tables.
+        say: function that is called with each note on the tables and metrics, such as columns that are not scored.
     """
 
     train: Data
@@ -69,8 +69,7 @@ class ScoreRow:
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read training, test and synthetic tables, transform them to the evaluation scale, and compute every metric.
 
-    `read_scored_tables` infers which columns are numeric and which are categorical. ``request.say`` receives the number
-    of synthetic rows with a category that no training row has.
+    `read_scored_tables` infers which columns are numeric and which are categorical.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.

@@ -32,7 +32,8 @@ class RunOptions:
         threads: threads of each cell.
         timeout: time limit of each phase (such as fit) in seconds, or None.
         memory: memory limit of a cell in bytes, or None.
-        timing: whether trainings run one at a time, for comparable times; earlier trainings without it are repeated.
+        timing: whether trainings run one at a time, so that times are comparable. If true, trainings that succeeded
+            without this option are repeated.
         retry_failed: whether failed cells and metrics are retried.
         model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
     """
@@ -58,7 +59,7 @@ class Run:
         needs: what must be computed for each pending cell, by the cell's key.
         estimator: object that estimates times from the finished cells that `load_earlier` has read.
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
-        timed: labels of generators whose first epochs gave a new estimate that the run has not yet shown.
+        timed: labels of generators with a new estimate, from their first epochs, that has not been shown yet.
         not_started: cells that did not start because the time budget was too short.
         not_kept: records of failed repetitions of successful trainings, by the cell's key. The store keeps the
             successful record instead.
@@ -93,7 +94,7 @@ class Run:
 
     @property
     def startable(self) -> list[Cell]:
-        """The pending cells (trainings) without the cells that fail a check before the start and are skipped."""
+        """The pending cells (trainings) that the check before the start has not refused."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:

@@ -114,7 +114,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
 
 def score_cell(payload: ScorePayload, send: Send) -> None:
-    """Compute metrics on every synthetic table of a generator; without synthetic tables, compute each metric once.
+    """Compute metrics on every synthetic table of a generator.
+
+    If there are no synthetic tables, each metric is computed once, on the generator's embedding and predictions.
 
     Before each call of a metric, the function sends a `Mark` (message) with the name of the metric's phase. The
     receiver therefore applies the time limit to each metric, and counts a crash as a failure of the metric that caused
@@ -192,7 +194,7 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
 
 @contextmanager
 def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
-    """Record an error in the ``with`` block as a failure of one metric, so that other metrics are computed."""
+    """Record an error in the ``with`` block as a failure of one metric; other metrics are still computed."""
     try:
         yield
     except Exception as error:  # a plugin may raise anything; the error is recorded
@@ -215,7 +217,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
 
 
 def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Return how many rows a fallback rule sampled instead of the model, by condition and rule, over all contexts."""
+    """Return the number of rows that a fallback rule sampled instead of the model, for each condition and rule."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

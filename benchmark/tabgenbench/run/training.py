@@ -39,7 +39,7 @@ class FitPayload:
     """Input of `tabgenbench.run.tasks.fit_cell`: paths and settings, without test rows.
 
     Attributes:
-        target: class of the generator, from `target_of`.
+        target: the result of `target_of` for the class of the generator.
         split_folder: folder with the training rows and the test conditions.
         out_folder: folder for the synthetic tables.
         draws: number of synthetic tables.
@@ -64,7 +64,8 @@ class Trained:
 
     Attributes:
         fit_context: the context of the training, or None for a loaded model.
-        common: function that returns arguments for a `FitContext` or `SampleContext`, with a new deadline in each call.
+        common: function that returns the arguments that `FitContext` and `SampleContext` share. The time limit in them
+            starts at the call.
     """
 
     generator: Generator

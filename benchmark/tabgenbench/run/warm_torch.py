@@ -1,7 +1,7 @@
 """Delays the import of torch's compiler, `torch._dynamo`, until code uses the compiler.
 
-The first step of any optimiser imports `torch._dynamo`. The import takes about a second, although
-optimisers use it only to mark functions that must not be compiled. This module replaces `torch._dynamo` by a stand-in.
+The first step of any optimiser imports `torch._dynamo`, which takes about a second, but optimisers use it only to mark
+functions that must not be compiled. This module replaces `torch._dynamo` by a stand-in.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Stand(ModuleType):
         return function
 
     def graph_break(self, msg: str = "") -> None:
-        """Do nothing, like the real function outside compiled code."""
+        """Do nothing, like `torch._dynamo.graph_break` outside compiled code."""
 
     def __getattr__(self, name: str) -> Any:
         if name in ("__wrapped__", "__file__", "__spec__"):  # read by code that inspects all modules

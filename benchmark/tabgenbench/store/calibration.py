@@ -39,8 +39,8 @@ class FailureTest(_Part):
     Attributes:
         name: name of the planted failure (table with one known fault) or of the score's floor (control with a bad
             value).
-        difference: score for real rows minus score for the fault, mean over splits. The sign is reversed if low
-            scores are better, so positive means worse. If 1 is best, distances from 1 are compared.
+        difference: how much worse the table with the fault scores than real rows, mean over splits; negative if it
+            scores better. If 1 is best, the difference is that of the distances from 1.
         p: one-sided p-value of the paired t-test.
         p_adjusted: p-value after Holm's correction over all planted failures of this score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
@@ -64,7 +64,7 @@ class CalibratedScore(_Part):
         detects: planted failures that the score must detect.
         misses: planted failures that the score is known not to detect.
         reference: name of the control that returns real rows, with which failures are compared.
-        values: by name of the generator and by split, the mean value over the trainings on this split.
+        values: for each generator (by name) and split, the score, averaged over the trainings on this split.
         tests: one test per planted failure.
         floor: test of the score's floor, the control that shows a bad value; None if the score names no floor.
         reason: why the score has no values on this dataset; empty if it has values.

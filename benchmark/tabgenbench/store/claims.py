@@ -1,8 +1,8 @@
 """Claims: files that state which runner (process of a run) is working on a cell, so that no other runner starts it.
 
-A hard link creates the file together with its content, so no runner reads an incomplete claim. A claim ends with its
-runner. If this machine cannot check whether a runner is alive (on another machine, or hidden from this user), the
-runner's claims end EXPIRY_SECONDS after their last refresh.
+A hard link creates the file together with its content, so no runner reads an incomplete claim. A claim is valid
+until its runner ends. If this machine cannot check whether a runner is alive (on another machine, or hidden from this
+user), the runner's claims expire EXPIRY_SECONDS after their last refresh.
 """
 
 from __future__ import annotations

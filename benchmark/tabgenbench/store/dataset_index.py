@@ -47,7 +47,10 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a new split to its final folder, unless the folder contains an intact split; quarantine a damaged split."""
+    """Move a new split from ``folder`` to ``final``.
+
+    If ``final`` contains an intact split, ``folder`` is removed instead. A damaged split in ``final`` is quarantined.
+    """
     from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
 
     with store.locked():

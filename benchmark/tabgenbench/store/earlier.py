@@ -29,7 +29,7 @@ _CARD = b'\n  "card": '
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierCell:
-    """Times in seconds and sizes in bytes of one finished cell (training).
+    """Times in seconds and sizes in bytes of one cell (training), which is finished unless `is_timed` is true.
 
     Attributes:
         identity: dataset, numbers of rows and features, generator and options.
@@ -42,7 +42,7 @@ class EarlierCell:
         table_bytes: size of all synthetic tables.
         model_bytes: size of the saved model.
         record_bytes: size of the records and artifacts.
-        is_timed: whether ``fit`` is extrapolated from the first epochs of a training that is still running.
+        is_timed: whether the training is still running, so that ``fit`` is extrapolated from its first epochs.
     """
 
     key: str
@@ -65,7 +65,8 @@ def find_identities(
 ) -> Iterator[tuple[str, CellIdentity]]:
     """Yield the key and the description (`CellIdentity`) of each training (cell) of the given generators.
 
-    Every description contains seed 0 and one synthetic table, because the true numbers are not read.
+    Of each record, only the beginning is read. The card, ``is_control``, ``seed`` and ``draws`` of a description
+    therefore contain placeholders, such as seed 0 and one draw.
 
     Args:
         store: the store.

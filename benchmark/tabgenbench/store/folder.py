@@ -43,8 +43,8 @@ class Quarantined:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    A corrupt file counts as missing, is listed in `quarantined` and is passed to `on_quarantine`. If `writing` is true
-    (the process may change the store), the file is moved to ``quarantine/``.
+    A corrupt file is treated as missing, and the method `quarantine` is called. The attribute `writing` is true if this
+    process may change the store.
     """
 
     def __init__(self, root: Path) -> None:
@@ -79,17 +79,20 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Create and return a temporary folder below ``tmp``, which a later run removes after this process ends."""
+        """Create and return a folder in ``tmp``; if it remains after this process ended, a later run removes it."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return an unused path below ``tmp``; after this process ends, a later run removes a file at this path."""
+        """Return an unused path in ``tmp``; if a file remains after this process ended, a later run removes it."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
-        """Return the files in ``tmp`` of ended processes, and files of other machines that did not change for a day."""
+        """Return the files in ``tmp`` of processes that have ended.
+
+        A process that this machine cannot check counts as ended if its file did not change for a day.
+        """
         try:
             paths = sorted((self.root / "tmp").iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -145,7 +148,9 @@ class StoreFolder:
             temporary.unlink(missing_ok=True)
 
     def quarantine(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
-        """Report a file that cannot be read, and move the file to ``quarantine/`` if `writing` is true.
+        """Add a corrupt file to the list `quarantined`, and call `on_quarantine` with the new item of the list.
+
+        If `writing` is true, the file is first moved to ``quarantine/``.
 
         Args:
             path: a file or folder of the store.
@@ -181,7 +186,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine a folder at ``path`` or a file in place of a parent folder, so that ``path`` can be written."""
+        """Make ``path`` writable: quarantine a folder at ``path``, or a file where a parent folder must be."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return

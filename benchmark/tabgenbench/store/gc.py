@@ -1,6 +1,7 @@
 """Removal of synthetic tables and models that no suite needs, and of files that dead processes left behind.
 
-Records and scores are never removed. A removed table or model can be recreated by training the generator again.
+A suite needs the cells (trainings) that its last run requested. Records and scores are never removed. A removed table
+or model can be recreated by training the generator again.
 """
 
 from __future__ import annotations

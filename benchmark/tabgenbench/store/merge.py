@@ -38,7 +38,7 @@ class MergeReport:
         taken: number of copied or merged items by kind, such as ``cells`` or ``scores``.
         present: number of items by kind that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
-        passed_over: a sentence for each item that was skipped for another reason.
+        passed_over: a sentence for each item that could not be copied, such as a damaged split.
     """
 
     source: Path
@@ -48,7 +48,7 @@ class MergeReport:
     passed_over: list[str] = field(default_factory=list)
 
     def count(self, what: str, taken: bool) -> None:
-        """Count one copied item."""
+        """Count an item of a kind as copied (``taken``) or as already present."""
         (self.taken if taken else self.present)[what] += 1
 
 
@@ -67,8 +67,8 @@ def merge_store(source: Store, target: Store, *, say: Callable[[str], None] = la
 
     Args:
         source: the store to copy from; runs may write to it during the merge.
-        target: the store to copy to, after a call of `Store.prepare`. Trainings (cells) on which a run works are
-            skipped.
+        target: the store to copy to, after a call of `Store.prepare`. Cells (trainings) on which a run of this store
+            is working are skipped.
         say: receives a line before each kind of item is merged.
     """
     report = MergeReport(source.root)
@@ -145,7 +145,7 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Replace the result of a training in the target; return False if a run changed the source meanwhile."""
+    """Copy the result of a training over a missing or worse one; return False if a run changed the source meanwhile."""
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
@@ -165,7 +165,6 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy a saved model if it is intact; return the record, which states whether the target has the model."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):

@@ -46,7 +46,7 @@ class RecordReader:
         self._specs: dict[bytes, list[ScoreSpec]] = {}
 
     def cell(self, key: str, *, curves: bool = False) -> CellRecord | None:
-        """Return the record of a cell (one training), or None; loss curves are left empty unless they are requested.
+        """Return the record of a cell (one training), or None; without ``curves``, the loss curves are left empty.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -59,7 +59,7 @@ class RecordReader:
         return self._store.read_cell(key)
 
     def score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell (one training), or None; raise the same errors as `cell`."""
+        """Return the record of a metric on a cell (one training), or None if there is none; see `cell` for errors."""
         with suppress(OSError, ValidationError):
             rest, specs = _cut(_content(f"{self._cells}/{cell_key}/scores/{metric_key}.json"), b"specs", b"[]")
             record = ScoreRecord.model_validate_json(rest)
@@ -71,7 +71,7 @@ class RecordReader:
         return self._store.read_score(cell_key, metric_key)
 
     def info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell (one training), or None; raise the same errors as `cell`."""
+        """Return when and how long a metric ran on a cell (one training), or None if unknown; see `cell` for errors."""
         with suppress(OSError, ValidationError):
             return RunInfo.model_validate_json(_content(f"{self._cells}/{cell_key}/runs/{metric_key}.json"))
         return self._store.read_info(cell_key, metric_key)

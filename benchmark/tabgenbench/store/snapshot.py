@@ -19,8 +19,8 @@ class CellSnapshot:
 
     Attributes:
         record: the record of training and sampling, or None if there is none.
-        scores: for the label of each requested metric, its record, or None if there is no record. The mapping is empty
-            if the training did not succeed.
+        scores: the record of each requested metric by the metric's label, or None if there is no record. Empty if the
+            training did not succeed.
     """
 
     record: CellRecord | None = None

@@ -3,10 +3,9 @@
 Writes are atomic, so that other processes never read an incomplete file.
 
     store.json                       the schema version of the content
-    splits/<fingerprint>/            split.json  train.h5ad  [validation.h5ad]  test.h5ad  [reference.h5ad]
-                                     conditions.json  files.json
-    cells/<key>/                     fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json
-                                     runs/<metric-key>.json
+    splits/<fingerprint>/            the files that `tabgenbench.data.split_files` describes
+    cells/<key>/                     fit.json (record of a training), synthetic/draw-<i>.h5ad, model/ (if it is kept),
+                                     scores/<metric-key>.json, runs/<metric-key>.json (time and memory of a metric)
     datasets/<identity>.json         size, schema and splits of a dataset, to plan runs without loading its table
     suites/<name>.json               cells and scores that the last run of a suite requested
     calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
@@ -43,7 +42,7 @@ class Store(StoreFolder):
     """The results of runs, kept in a folder.
 
     Args:
-        root: the folder, which only `prepare` creates.
+        root: the folder; if it is missing, `prepare` creates it.
         migrations: one function for each older schema version, which converts records to the next version.
 
     Raises:
@@ -158,7 +157,8 @@ class Store(StoreFolder):
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
         """Move synthetic tables to their final folder, and add their sizes and hashes to the new record.
 
-        Scores of an earlier training are removed, unless its tables and embedding were identical.
+        If the store has scores from an earlier training of this cell, they are removed, unless the earlier tables and
+        embedding are identical to the new ones.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -218,7 +218,7 @@ class Store(StoreFolder):
         self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return the start and the run time of a metric on a cell (one training), or None if there is no record."""
+        """Return when and how long a metric ran on a cell (one training), or None if there is no record."""
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
@@ -242,10 +242,10 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file; return None if the file is missing, or is moved to ``quarantine/`` as invalid.
+        """Return the record in a file, or None if the file is missing or has invalid content and is quarantined.
 
         Raises:
-            StoreError: the record has a schema version that this program cannot read, or the file cannot be read.
+            StoreError: the record has a schema version that this program cannot read, or the file cannot be opened.
         """
         try:
             content = path.read_bytes()
@@ -312,7 +312,7 @@ class Store(StoreFolder):
 
 
 def _version(record: BaseModel) -> int | None:
-    """Return the schema version that was in a record's file, or None; ignore the default of the class."""
+    """Return the schema version in a record's file, or None if the file has none (not the default of the class)."""
     return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 

@@ -156,6 +156,13 @@ def test_dates_are_whole_units_since_the_first(write: Write, dates: list[str], u
     assert to_frame(table)["day"].tolist() == dates * 3
 
 
+def test_a_single_date_with_gaps_is_a_date(write: Write) -> None:
+    table = FileSource.from_path(write("a,day\n" + "1.5,2020-01-05\n2.5,\n" * 5, "my.csv")).load()
+    assert table.features == ("a", "day")
+    assert [gap.column for gap in table.schema.gaps] == ["day"]
+    assert to_frame(table)["day"].fillna("").tolist() == ["2020-01-05", ""] * 5
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
