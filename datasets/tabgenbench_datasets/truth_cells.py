@@ -64,7 +64,7 @@ class TruthCells(Generator):
         """Draw one new cell for each requested type and condition.
 
         Raises:
-            DataError: a requested condition does not occur in the simulation.
+            DataError: the simulation has no such type or no such condition.
         """
         second = conditions.columns[1]
         known = CONDITIONS[: self._model.config.n_conditions] if second == "condition" else SEVERITIES

@@ -36,7 +36,7 @@ class StateShifts:
 
     @classmethod
     def of(cls, train: Table, options: CellOptions) -> StateShifts:
-        """Group the rows of a table by type and state, which are two condition columns.
+        """Group the rows of a table by two condition columns: the type (of a cell, for example) and the state.
 
         Raises:
             Unsupported: the table has fewer than two condition columns.

@@ -39,12 +39,12 @@ class FitPayload:
     """Input of `tabgenbench.run.tasks.fit_cell`: paths and settings, without test rows.
 
     Attributes:
-        target: the result of `target_of` for the class of the generator.
+        target: where a worker finds the class of the generator, as returned by `target_of`.
         split_folder: folder with the training rows and the test conditions.
         out_folder: folder for the synthetic tables.
         draws: number of synthetic tables.
         timeout: time limit of each phase (such as fit) in seconds, or None.
-        model_bytes: size limit of saved models in bytes; 0 saves none, None saves all.
+        model_bytes: a trained model of more bytes is not saved; 0 saves no model, None saves every model.
     """
 
     target: Target

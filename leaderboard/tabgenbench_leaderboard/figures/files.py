@@ -63,8 +63,8 @@ def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
     """Return the indices of at most 256 of ``colours``, which have shape (n, 3) and are sorted by frequency.
 
-    The 192 most frequent colours are chosen first. Then the colour most distant from all chosen colours is added
-    repeatedly.
+    The 192 most frequent colours are chosen first. Each further step adds the colour whose distance to its nearest
+    chosen colour is largest.
     """
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())

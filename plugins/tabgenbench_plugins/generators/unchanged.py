@@ -17,10 +17,10 @@ __all__ = ["Unchanged"]
 class Unchanged(Generator):
     """Returns training rows of the requested type and state, or else training rows of the type in another state.
 
-    Types (such as cell types) and states (such as treatments) are values of two condition columns. If the requested
-    combination has no training rows, rows of the base state are returned: the state with most training rows of the
-    type. A model that predicts the effect of a state on a type should score better than this control, which predicts no
-    effect.
+    Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state of a
+    type is the state with the most training rows of this type. If the requested combination has no training rows, rows
+    of the requested type in its base state are returned. A model that predicts the effect of a state on a type should
+    score better than this control, which predicts no effect.
     """
 
     name = "unchanged"

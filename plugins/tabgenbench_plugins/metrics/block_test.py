@@ -86,9 +86,9 @@ class BlockLine:
 class BlockTest(Metric):
     """Permutation importance of each block of an embedding, and accuracy of classifiers that use only the first block.
 
-    In a good embedding, the first block contains information about types and conditions, and the other blocks contain
-    information about the batch. Module `block_use` has the formulas. With a single block, the scores ``*-share`` are
-    undefined.
+    The classifiers predict the technical batch, the type and the condition of single cells. In a good embedding, the
+    first block contains information about types and conditions, and the other blocks contain information about the
+    batch. Module `block_use` has the formulas. With a single block, the scores ``*-share`` are undefined.
     """
 
     name: ClassVar[str] = "block-test"

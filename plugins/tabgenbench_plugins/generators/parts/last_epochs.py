@@ -47,7 +47,7 @@ SHRINKAGE = 10  # cells; with as many, an offset is half of the average residual
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """The posteriors of the training cells, given all covariates.
+    """Posterior distributions of the latents of the training cells, given their counts, conditions and batch.
 
     Attributes:
         mu_NZ: posterior means.

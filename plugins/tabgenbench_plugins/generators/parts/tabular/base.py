@@ -73,7 +73,7 @@ class TabularGenerator(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for fewer than two rows, because modes cannot be fitted."""
+        """Raise `Unsupported` for fewer than two rows, to which no Gaussian mixture can be fitted."""
         if n_rows < 2:
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
