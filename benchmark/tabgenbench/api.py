@@ -107,11 +107,11 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         group: column of the donor; all rows of a donor are on the same side of a split.
         batch: column of the technical source of a row, such as a laboratory.
         ignore: columns to exclude.
-        id: column of sample ids; by default the index.
+        id: column of sample ids; by default the index of a DataFrame or AnnData object.
         scale: scale that the given values have: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
         log2p1: whether to take log2(x + 1) before standardisation.
         layer: layer of an AnnData object or h5ad file to read, such as ``counts``; by default ``X``.
-        per_10k: whether features are counts, such as counts of biological cells; metrics then use log1p(counts per
+        per_10k: whether features are counts, such as gene counts of single cells; metrics then use log1p(counts per
             10,000).
         store: folder for splits, synthetic tables and results; by default a temporary folder, which is deleted when the
             returned board is deleted.
@@ -194,8 +194,8 @@ def score(
             dict of tables by name, a list of paths, or a folder of files.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
-        metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
-            registered metric.
+        metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default all
+            registered metrics whose optional packages are installed.
         log2p1: whether to take log2(x + 1) before standardisation by the training rows.
         seed: seed of the controls and of metrics that use random numbers.
         out: folder to which a board is written, in all formats.
@@ -265,8 +265,8 @@ def export(
         seed: seed of the cell; by default the lowest.
         rows: number of new rows to sample; if the store lacks the model, the generator is trained again. By default, a
             stored synthetic table is returned.
-        draw: index of the stored synthetic table. If ``rows`` is given, another number gives other random rows.
-        conditions: values of condition columns in all new rows, such as ``{"status": "normal"}``.
+        draw: index of the stored synthetic table. With ``rows``, each number gives other random rows.
+        conditions: values that condition columns get in all new rows, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to which the table is also written.
         overwrite: whether an existing file is replaced.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default the device of the original training, or the

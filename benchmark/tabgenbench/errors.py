@@ -97,7 +97,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the last characters of an error's traceback."""
+    """Return the last `TAIL_CHARACTERS` characters of an error's traceback."""
     import traceback
 
     try:
@@ -117,7 +117,7 @@ MOST_KNOWN = 20
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` with the closest known name.
 
-    If no name is close, return a text that lists known names.
+    If no known name is similar to ``name``, return a text that lists known names.
 
     >>> did_you_mean("cvea", ["cvae", "shuffled"])
     "; did you mean 'cvae'?"

@@ -129,8 +129,8 @@ def spaced(label: str) -> str:
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
     """Return a short form of each name, with about ``most`` characters.
 
-    A name is cut at its end, or in its middle if another name has the same beginning. An ellipsis marks the cut. The
-    short forms of different names differ.
+    A name is cut at its end, or in its middle if another name has the same beginning. An ellipsis marks the cut. If two
+    short forms are still equal, a number is appended to each.
 
     >>> shortened(["Brain - Amygdala", "Skin"], 10)
     {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}

@@ -25,7 +25,9 @@ class CellOptions(Options):
 
 
 def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the names of the type column and the state column; the second name is empty if there is only one column.
+    """Return the names of the type column and the state column.
+
+    If no option names a state column and only the type column is a condition, the name of the state column is empty.
 
     Raises:
         Unsupported: the dataset has no condition column.

@@ -60,7 +60,7 @@ class StateShifts:
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the state other than ``state`` with the most rows of type ``kind``; None if there is no such row."""
+        """Return the state other than ``state`` with the most rows of type ``kind``; None without such rows."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
@@ -74,7 +74,7 @@ class StateShifts:
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return each combination of type and state in ``conditions``, with the positions of the rows that have it."""
+        """Return each combination of type and state in ``conditions``, with the positions of its rows."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

@@ -18,11 +18,12 @@ LONGEST = 18  # characters of a category that is shown
 
 
 def column_facts(table: Table) -> list[dict[str, Any]]:
-    """Return a description of each column of a table's file, in the order of the file.
+    """Return a description of each column of a table's file (`Source.layout`), in the order of the file.
 
     A description has the keys ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of
-    different values), ``range`` and ``note`` (how the kind or the role was guessed, and the option that overrides the
-    guess). The list is empty for a table that was not read from a file and has more than 200 features.
+    different non-missing values), ``range`` and ``note`` (how the kind or the role was guessed, and the option that
+    overrides the guess). For a column that is not in the table, ``values`` is None unless the column is constant.
+    Without a layout, the columns of the table are described; if it has more than 200 features, the list is empty.
     """
     layout = table.source.layout
     if layout is not None:

@@ -37,7 +37,7 @@ def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ())
     """Return the table after appending ``notes``, and notes on possible mistakes in the table, to ``source.note``.
 
     Raises:
-        DataError: every row has a different combination of conditions.
+        DataError: every row has a different condition, in a table of at least `MIN_ROWS` rows.
     """
     _check_combinations(table, where)
     found = [*notes, *_combinations(table), *near_equal_values(table), *_repeated(table), *_without_counts(table)]
@@ -53,7 +53,7 @@ def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ())
 
 
 def gene_ids(ids: Iterable[str]) -> bool:
-    """Return whether most ids are accession numbers of genes or probes, or at least four are common gene symbols."""
+    """Return whether most ids are accession numbers of genes or probes, or at least four are in `KNOWN_GENES`."""
     shown = [str(one) for one in islice(ids, MAX_IDS)]
     matches = sum(GENE_ID.fullmatch(one) is not None for one in shown)
     return matches > len(shown) / 2 or len(KNOWN_GENES.intersection(one.upper() for one in shown)) >= 4
@@ -81,7 +81,7 @@ def notes_on_ids(frame: pd.DataFrame) -> list[str]:
 
 
 def examples(names: Iterable[object]) -> str:
-    """Return the first three names as text: ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
+    """Return the first three names, quoted by `in_quotes`, as text: ``S1, S2, S3, ...`` if there are more names."""
     first = [in_quotes(str(name)) for name in islice(names, MAX_SHOWN)]
     return ", ".join(first[: MAX_SHOWN - 1]) + (", ..." if len(first) == MAX_SHOWN else "")
 
@@ -92,7 +92,7 @@ def quoted_labels(conditions: pd.DataFrame) -> pd.Series:
 
 
 def in_quotes(value: str) -> str:
-    """Return a value in quotes if it is empty, begins or ends in white space, or contains a line end.
+    """Return a value in quotes if it is empty, begins or ends in white space, or contains a non-printable character.
 
     >>> in_quotes("normal"), in_quotes("normal ")
     ('normal', "'normal '")

@@ -49,15 +49,16 @@ def read_frame(
     """Read a CSV, tab-separated or Parquet file.
 
     The sample ids are the column ``ids`` if it is given. Otherwise the first column contains the ids if it has no name,
-    if its name is in `ID_NAMES`, if pandas wrote it as an index (``Unnamed: 0``), or if it contains text without
-    repeated values. If there is no column of ids, rows are numbered from 1. `match_column` finds the columns that
+    if its name is in `ID_NAMES`, if pandas wrote it as an index (``Unnamed: 0``), or if all its values are different
+    texts and none is a number. A first column that ``text`` names is never used in this way. If there is no column of
+    ids, rows are numbered from 1. `match_column` finds the columns that
     ``ids`` and ``text`` name, even if leading or trailing blanks differ.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
             compressed with gzip or encoded in UTF-16, regardless of the suffix.
         ids: name of the column of sample ids.
-        text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
+        text: columns of a text file to read as text even if they look like numbers, so that ``01`` stays ``01``.
         missing: texts that mean a missing value, in addition to the texts in `tabgenbench.data.text_file.MISSING`.
 
     Returns:
@@ -175,7 +176,7 @@ def index_by_id(
     an index that pandas wrote (``Unnamed: 0``), columns with older copies of the index (``Unnamed: 0.1``) are dropped.
 
     Raises:
-        DataError: the column ``ids`` does not exist, or an id is missing or occurs twice; the message names the row.
+        DataError: the column ``ids`` does not exist, or an id is missing or occurs twice (the message names the row).
     """
     column = match_column(ids, frame.columns, where=str(path)) if ids is not None else _id_column(frame, text)
     if column is None:

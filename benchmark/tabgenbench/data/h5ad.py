@@ -43,7 +43,7 @@ _TEXT = h5py.string_dtype()
 
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
-    """Return the table as an `anndata.AnnData`; ``var`` contains the means and deviations of a given transform."""
+    """Return an `anndata.AnnData`; ``var`` contains means and standard deviations of ``transform``, if given."""
     import anndata
 
     obs, var, uns = _parts(table, transform)

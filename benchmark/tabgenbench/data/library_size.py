@@ -1,8 +1,8 @@
 """Log-normalisation of counts, and its inverse.
 
 Each row of counts is scaled to the sum 10,000, then log1p is applied. The scaling loses the library size (the original
-sum). Tables of counts that generators get on the evaluation scale therefore have one more feature at the end,
-`LIBRARY`: the standardised logarithm of the library size.
+sum). For a dataset with ``per_10k``, the tables that generators get on the evaluation scale therefore have one more
+feature at the end, `LIBRARY`: the standardised logarithm of the library size.
 """
 
 from __future__ import annotations

@@ -20,8 +20,9 @@ MAX_SHOWN = 5
 def coverage_note(split: Split, table: Table) -> str:
     """Return a note on conditions without training rows or test rows, on rare conditions, and on dropped rows.
 
-    A condition lacks training or test rows if it has too few rows, or if all its rows belong to one group, because the
-    rows of a group stay together. Rows are dropped by the option ``drop_from_training``.
+    A condition may lack training or test rows because it has too few rows, because all its rows belong to one group
+    (the rows of a group stay together), or because an option such as ``leave_out`` removes them. Rare conditions have
+    too few rows or groups for a row on each side. The option ``drop_from_training`` drops rows.
     """
     return "; ".join(part for part in [*_conditions(split, table), _dropped(split, table)] if part)
 

@@ -92,8 +92,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 def find_damage(folder: Path) -> str:
     """Return what is wrong with the files of a split, or '' if they are intact.
 
-    To save time, a table file counts as intact if it has the recorded size and is not newer than ``files.json``. For
-    other files, the hash is compared.
+    A file of another size than recorded is damaged. To save time, an h5ad file of the recorded size counts as intact if
+    it is not newer than ``files.json``. For every other file, the hash is compared.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())

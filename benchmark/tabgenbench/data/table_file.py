@@ -50,10 +50,12 @@ def read_table_file(
         path: a CSV, tab-separated or Parquet file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
         schema: roles of the columns. Columns without a role are features, but in an h5ad file, ``obs`` columns without
             a role are dropped. For an h5ad file written by TabGenBench, an empty `Schema()` means the stored schema.
-        scale: scale of the values, such as ``counts``, ``log2p1`` or ``linear``. The default is the scale stored in the
-            h5ad file. Without a stored scale, the default is ``counts`` for an h5ad file of whole numbers >= 0, and
-            ``linear`` for any other file.
-        log2p1: whether log2(x + 1) is taken before standardisation; by default only for ``counts``.
+        scale: scale of the values, such as ``counts``, ``log2p1`` or ``linear``. The default is ``counts`` if
+            ``schema.per_10k`` is true, otherwise the scale stored in the h5ad file. Without a stored scale, the default
+            is ``counts`` for an h5ad file of whole numbers >= 0, and ``linear`` for any other file.
+        log2p1: whether log2(x + 1) is taken before standardisation. The default is False if ``schema.per_10k`` is true.
+            Otherwise, a stored scale that is used has a stored ``log2p1``; for any other scale, the default is True
+            only for ``counts``.
         ids: column of sample ids.
         ignore: columns to leave out.
         name: name of the dataset, for error messages and for `Table.source`.

@@ -104,8 +104,8 @@ class Transform:
     def for_generator(self, table: Table) -> Table:
         """Return a table on the evaluation scale for a generator.
 
-        A table of counts gets one more feature at the end, the standardised log library size, which `invert` needs to
-        undo the normalisation of each row. Any other table is converted by `apply`.
+        For a dataset with ``per_10k``, a table of counts gets one more feature at the end, the standardised log library
+        size. `invert` needs it to undo the normalisation of each row. Any other table is converted by `apply`.
         """
         if self.library is None or table.scale == "standardized":
             return self.apply(table)
@@ -120,7 +120,8 @@ class Transform:
         """Return sampled rows in the form in which they are stored.
 
         Rows are stored on the evaluation scale, after features of whole numbers were rounded on the dataset's own
-        scale. For a dataset with ``per_10k``, counts are stored as whole numbers >= 0 in a sparse CSR matrix.
+        scale. For a dataset with ``per_10k``, rows on the evaluation scale are stored unchanged, and counts are stored
+        as whole numbers >= 0 in a sparse CSR matrix.
         """
         if self.library is not None and table.scale == "counts":
             return replace(table, X=whole_counts(table.X))

@@ -60,7 +60,8 @@ def find_date_format(column: pd.Series, where: str) -> str:
         where: the file and the column, for the message.
 
     Raises:
-        DataError: most values are dates of one format and others are not; the message names the row.
+        DataError: the dates have different formats, or at least 90 % of the values, but not all, are dates of one
+            format; the message names the row.
     """
     filled = column.dropna().astype(str)
     first = filled.iloc[:ENOUGH]
@@ -94,7 +95,8 @@ def _parsed(values: pd.Series, form: str) -> pd.Series:
 def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
     """Return the unit, origin and format by which the dates of a column are converted to whole numbers.
 
-    The origin is the first date. The unit is the largest unit (day to second) in which every date is a whole number.
+    The origin is the earliest date. The unit is the largest unit (day to second) in which the time from the origin to
+    every date is a whole number.
 
     Args:
         column: text or datetime64; missing values are ignored.
@@ -102,7 +104,8 @@ def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
         where: the file and the column, for the message.
 
     Raises:
-        DataError: a date has a fraction of a second, or dates are so far apart that float32 merges some of them.
+        DataError: no value has the format, the time between two dates is not a whole number of seconds, or dates are
+            so far apart that float32 merges some of them.
     """
     stamps = _stamps(column, form).dropna()
     if stamps.empty:

@@ -25,8 +25,8 @@ class Limits:
         threads: maximum number of threads of each numerical library.
         timeout: longest wall-clock time of each phase in seconds, or None. If a task enters a phase twice, the sum of
             both times is limited.
-        memory: largest memory of the process tree in bytes, or None. Memory is the proportional set size, in which a
-            page that n processes share counts as 1/n.
+        memory: largest total memory of the task's processes in bytes, or None. Memory is the proportional set size, in
+            which a page that n processes share counts as 1/n.
     """
 
     threads: int = 1
@@ -116,8 +116,8 @@ class Mark:
 class Usage:
     """Wall-clock seconds and peak memory (bytes) of one phase of a task.
 
-    The peak is the largest memory of the task's processes during the phase, minus the last `Mark.level` that is not
-    None.
+    The peak is the largest total memory of the task's processes during the phase, minus the last `Mark.level` that is
+    not None.
     """
 
     seconds: float = 0.0

@@ -53,7 +53,7 @@ def resident(processes: Iterable[psutil.Process]) -> int:
 
 
 def own_level() -> int:
-    """Return the proportional set size of this process."""
+    """Return the proportional set size of this process in bytes."""
     return proportional([psutil.Process()])
 
 
@@ -70,8 +70,9 @@ def reset_own_peak(*, level: bool) -> None:
 def own_peak() -> int:
     """Return the peak resident size, in bytes, since the last call of `reset_own_peak`.
 
-    The peak is the maximum, not the sum, over this process and its child processes that have ended. The size at the
-    last call of `reset_own_peak` with ``level=True`` is subtracted.
+    The peak is the maximum, not the sum, over this process and its child processes that have ended since that call. A
+    child process counts only if it was larger than every child process that had ended before that call. The size of
+    this process at the last call of `reset_own_peak` with ``level=True`` is subtracted.
     """
     children = _children_peak()
     return max(0, _status_bytes("VmHWM") - _level, children - _level if children > _children else 0)
@@ -113,7 +114,7 @@ def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
 
 
 def kernel_kills() -> int:
-    """Return how many processes the kernel has killed since boot because memory was full."""
+    """Return how many processes the kernel has killed since boot because memory was full; 0 if unknown."""
     with contextlib.suppress(OSError, StopIteration, IndexError, ValueError):
         lines = Path("/proc/vmstat").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])

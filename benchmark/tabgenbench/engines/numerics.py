@@ -30,8 +30,8 @@ def flush_denormals() -> None:
 
     Arithmetic with denormal numbers is slow, and the moments that an optimiser estimates can become denormal.
 
-    If torch is not imported, the function itself sets the processor flags that torch would set. Results of NumPy are
-    therefore bit-identical in tasks with and without torch.
+    Without an import of torch, on x86-64, the function itself sets the processor flags that torch would set. Results of
+    NumPy are therefore bit-identical in tasks with and without torch. On other processors, torch is imported.
     """
     if "torch" not in sys.modules and platform.machine() == "x86_64":
         state = bytearray(float_environment())

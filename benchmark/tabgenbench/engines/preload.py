@@ -1,7 +1,7 @@
-"""Module that a fork server imports last, before it forks processes, which inherit the results.
+"""Module that a fork server imports last; processes that the server then forks inherit what the module has done.
 
-The module finds the thread pools of the loaded numerical libraries, so that tasks need not search for them. It also
-excludes all loaded objects from garbage collection.
+The module finds the thread pools of the loaded numerical libraries, so that tasks need not search for them. The module
+also excludes all loaded objects from garbage collection.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Offer:
 
 
 class Cluster:
-    """A connection to Ray.
+    """A connection to Ray. If this process is already connected to Ray, this connection is used, not the arguments.
 
     Args:
         address: ``host:port`` of the cluster, or ``auto``. With None, Ray is started on this machine.
@@ -93,7 +93,7 @@ class Cluster:
         ]
 
     def close(self) -> None:
-        """Disconnect from the cluster. If this object has started Ray, stop Ray and remove its files."""
+        """Disconnect if this object has connected. If this object has started Ray, stop Ray and remove its files."""
         if self._is_ours:
             self.ray.shutdown()
         if self._folder is not None:
@@ -151,7 +151,7 @@ def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: i
         slots_per_gpu: number of tasks that share a GPU.
 
     Raises:
-        ConfigError: no node has ``threads`` cores.
+        ConfigError: no node has ``threads`` cores, or with ``cuda``, no node has ``threads`` cores and a GPU.
         DeviceError: ``device`` requires a GPU and no node has one.
     """
     slots = {}

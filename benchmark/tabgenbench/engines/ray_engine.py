@@ -41,7 +41,7 @@ class RayEngine(Engine):
     Raises:
         ConfigError: Ray is not installed or does not answer, no node can run a task, or the versions of Python or
             packages on a node differ from those here.
-        DeviceError: no node has a GPU.
+        DeviceError: the device is a GPU, and no node has one.
         StoreError: a node cannot read or write the store.
     """
 

@@ -119,10 +119,10 @@ class Watch:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
     def _look_at_size(self, *, exactly: bool) -> None:
-        """Measure the resident size of the processes.
+        """Measure the resident size of the processes, and sometimes also the proportional size, which takes longer.
 
-        If ``exactly`` is true or the resident size has risen, also measure the proportional size, in which each process
-        has only its share of shared memory.
+        The proportional size is measured if ``exactly`` is true. If the resident size has risen, it is measured
+        when the last such measurement is long enough ago, or when the resident size exceeds the memory limit.
         """
         before = time.thread_time()
         tree = self._tree()

@@ -46,13 +46,13 @@ def adapt(
 
     The model does not get the requested conditions. The generator calls ``sample`` up to ``rounds`` times and uses the
     rows that have a requested condition. If a condition still has too few rows, the generator uses other sampled rows:
-    first unused rows, and among these the rows that share the most condition values with it. A requested condition
+    first unused rows, and among these the rows that share the most values with the condition. A requested condition
     without training rows is first replaced by the condition with training rows that shares the most values with it.
-    Both kinds of rows are recorded as fallbacks.
+    The rows of replaced conditions and the other sampled rows are recorded as fallbacks.
 
     Before ``fit`` and ``sample``, the generator seeds the global random generators of ``random``, ``numpy.random`` and,
-    if loaded, ``torch``; afterwards it restores their states. Do not set a seed in the model, because the model would
-    then return the same rows in every call.
+    if it is loaded or in ``libraries``, ``torch``; afterwards it restores their states. Do not set a seed in the model,
+    because the model would then return the same rows in every call.
 
     Args:
         make: class or function that returns the model. It gets the options as keyword arguments.

@@ -197,8 +197,8 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The sampled rows. Where a numeric feature is missing, ``X`` contains the number that ``like`` has at its missing
-        values of this feature.
+        The sampled rows. Where a value of a numeric feature is marked as missing, ``X`` contains the number that
+        replaces missing values of this feature in ``like``.
 
     Raises:
         PluginError: the value is not a table, a number is not finite, a category occurs in no training row, or the
@@ -279,7 +279,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
 
 
 def check_result(metric: Metric, result: Result) -> None:
-    """Raise `PluginError` if a score is out of range or missing without a reason, or if an artifact is invalid."""
+    """Raise `PluginError` if a score is undeclared, invalid or missing without a reason, or an artifact is invalid."""
     where = f"metric {metric.name!r}"
     declared = {spec.name: spec for spec in metric.scores}
     returned = {*result.scores, *result.undefined}
@@ -305,7 +305,7 @@ def check_result(metric: Metric, result: Result) -> None:
 
 
 def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) -> None:
-    """Raise `Unsupported` if the metric needs data that are missing, such as conditions or an embedding."""
+    """Raise `Unsupported` if the metric needs missing data: conditions, an embedding, synthetic rows and so on."""
     schema = evaluation.test.schema
     present = {
         "conditions": bool(schema.conditions),

@@ -37,7 +37,8 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
     """Return a new copy of a fixed small split: 89 training, 20 validation and 76 test rows with 12 features.
 
     The table has two condition columns with two values each, and a batch column. One combination of the condition
-    values has a single training row. The features are non-negative and correlated; the last feature is constant.
+    values has a single training row. The features are correlated, and non-negative with the scale ``own``; the last
+    feature is constant.
     """
     rng = np.random.default_rng(20_230_419)
     loadings, centres = rng.normal(size=(3, N_FEATURES)), rng.normal(scale=2.0, size=(2, 2, N_FEATURES))

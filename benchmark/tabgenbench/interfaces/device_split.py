@@ -25,9 +25,10 @@ class DeviceSplit:
     Attributes:
         train: values of the training rows, shape (n_train, n_features), float32.
         validation: values of the validation rows, shape (n_validation, n_features); n_validation may be 0.
-        train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
+        train_codes: integer codes of the conditions of training rows, shape (n_train, n_conditions), int64.
         codes: encoding of the conditions, fitted on training rows.
-        train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
+        train_categories: integer codes of the categorical features of training rows, shape (n_train,
+            n_categorical_features), int64.
         categories: encoding of the categorical features, fitted on training rows.
     """
 

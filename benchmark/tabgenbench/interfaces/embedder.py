@@ -1,9 +1,9 @@
 """Interfaces of generators that also embed rows or predict labels.
 
-After a trained generator has sampled its synthetic tables, TabGenBench calls `Embedder.embed` on all training rows and
-on all test rows, and `LabelPredictor.predict` on the test rows. All these rows are on the scale of the generator,
-without conditions, group or targets (columns to predict). Metrics of integration (removal of differences between
-batches) and of label prediction use the results.
+After a trained generator has sampled its synthetic tables, TabGenBench calls `Embedder.embed` once, on one table of all
+training, validation and test rows. For each condition column, it calls `LabelPredictor.predict` on the test rows. All
+these rows are on the scale of the generator, without conditions, group or targets (columns to predict). Metrics of
+integration (removal of differences between batches) and of label prediction use the results.
 """
 
 from __future__ import annotations

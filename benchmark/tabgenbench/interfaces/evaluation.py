@@ -73,7 +73,7 @@ class Evaluation:
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of results that several metrics use.
         embedding: result of `Embedder.embed` for the test rows; None if the generator is no `Embedder`.
-        train_embedding: result of `Embedder.embed` for the training rows, or None.
+        train_embedding: result of `Embedder.embed` for the rows of ``train``, or None.
         reference: if a suite splits a table into thirds, the rows of the third that no model gets; else None.
         predictions: labels of the test rows that the model predicts, by column; None without predictions.
         counts: the tables as counts if ``schema.per_10k`` is true, else empty. Only counts give the library size of a

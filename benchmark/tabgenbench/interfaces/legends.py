@@ -49,7 +49,7 @@ def fitted(text: str, width: float, size: float = _SIZE) -> str:
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return the number of columns with which a legend has the fewest lines; 0 if a label is wider than the legend."""
+    """Return the smallest number of columns (at most 8) with the fewest lines; 0 if a label does not fit."""
     widths = np.array([_ENTRY + text_width(label) for label in labels])
     fitting = [
         n

@@ -26,7 +26,7 @@ MARKS = ("?", "-", "--", ".", "*")  # texts that may mean a missing value
 
 
 def doubt_about_numbers(column: pd.Series, kind: ColumnKind) -> str:
-    """Return a hint if a numeric feature may be a category or a name of the row; else an empty text."""
+    """Return a hint if a numeric feature may be a category or an identifier of rows; else an empty text."""
     name = str(column.name)
     if name in column.attrs.get(LEADING_ZEROS, ()):
         return f"some values begin with 0, which numbers lose; categorical_features=[{name}] keeps them"
@@ -41,7 +41,7 @@ def doubt_about_numbers(column: pd.Series, kind: ColumnKind) -> str:
 
 
 def doubt_about_text(column: pd.Series) -> str:
-    """Return a hint if a text column may contain numbers, dates or marks of missing values; else an empty text."""
+    """Return a hint if a text column may contain numbers, dates or codes for missing values; else an empty text."""
     name, few = str(column.name), column.dropna().iloc[:LOOKED_AT].astype(str)
     example = few.iloc[0]
     if few.str.fullmatch(SIGNED).mean() >= MOST:

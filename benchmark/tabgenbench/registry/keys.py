@@ -44,7 +44,7 @@ def make_key(**parts: Any) -> str:
 
 
 def seed_of(*parts: int | str) -> int:
-    """Return a seed below 2**63 computed from numbers and words, such as ``seed_of(0, "sample", 3)``."""
+    """Return a seed below 2**63 computed from numbers and texts, such as ``seed_of(0, "sample", 3)``."""
     words = [int.from_bytes(hashlib.sha256(str(part).encode()).digest()[:8], "big") for part in parts]
     state = np.random.SeedSequence(words).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
@@ -91,7 +91,7 @@ def _is_bare_string(node: Any) -> bool:
 
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of a module and of the modules in the same package that it imports, directly or indirectly.
+    """Return a hash of a module and of the modules of its top-level package that it imports, also indirectly.
 
     Files are read, not imported. Changes of comments, docstrings and formatting do not change the hash.
 
@@ -205,7 +205,7 @@ def _describe_code(code: CodeType, docstring: str | None, names: set[str]) -> It
 
 
 def sources_of(module: str) -> tuple[Path, ...]:
-    """Return the files of a module and of the modules in the same package that it imports, directly or indirectly.
+    """Return the files of a module and of the modules of its top-level package that it imports, also indirectly.
 
     Raises:
         PluginError: the module cannot be found or has a syntax error.

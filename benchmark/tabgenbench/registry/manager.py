@@ -104,7 +104,7 @@ class Plugins:
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
 
     def registered(self, kind: Kind) -> list[Entry]:
-        """Return all entries of a kind, such as ``generators``, sorted by name; names may be repeated."""
+        """Return all entries of a kind, sorted by name; several entries may have one name."""
         if kind not in self._entries:
             found = [
                 Entry(target.name, _summary(target), plugin, target)
@@ -160,7 +160,7 @@ class Plugins:
     def suites(self) -> dict[str, SuiteEntry]:
         """Return the registered suites by name. The name of a suite is the name of its file without suffix.
 
-        If two suites have the same name, the first one is used.
+        If several suites have the same name, the suite that was registered first is used.
         """
         found: dict[str, SuiteEntry] = {}
         for suite in self.registered_suites():
@@ -168,7 +168,7 @@ class Plugins:
         return dict(sorted(found.items()))
 
     def registered_suites(self) -> list[SuiteEntry]:
-        """Return all registered suites, in the order of registration; names may be repeated."""
+        """Return all registered suites, in the order of registration; several suites may have one name."""
         asked = self._ask("register_suites", _is_path, "paths of suite files")
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 

@@ -20,8 +20,8 @@ class CellQueue:
     """Queue from which all threads of a run take their next training.
 
     A training enters the queue as soon as its generator has been checked. If the run has a time budget, the trainings
-    are done in rounds (see `tabgenbench.run.budget`). Until all trainings are in the queue, only trainings of the first
-    round start, because others of the first round may still be added.
+    are done in rounds (see `tabgenbench.run.budget`). Such a run starts only trainings of the first round until all
+    trainings are in the queue, because more trainings of the first round may still be added.
 
     Args:
         run: the run.
@@ -59,7 +59,7 @@ class CellQueue:
             self._all_offered = True
 
     def next(self) -> Cell | None:
-        """Return and lock the next training, or return None if no further training may start.
+        """Return and lock the next training, or return None if the run stops or no further training may start.
 
         The call waits while other processes work on all trainings in the queue, or while trainings may still be added.
         """

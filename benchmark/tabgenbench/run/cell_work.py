@@ -158,7 +158,7 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics in one process; if it fails, a new process computes all metrics but the one that failed."""
+        """Compute metrics in one process; after a crash, a new process computes the metrics without a result."""
         while left:
             found: dict[str, dict[str, Any]] = {}
 

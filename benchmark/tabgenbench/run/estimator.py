@@ -107,7 +107,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier training. A finished training replaces measurements of running trainings of its generator."""
+        """Add an earlier training; if it is finished, remove measurements of running trainings with the same generator and options except ``epochs``."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -161,8 +161,8 @@ class Estimator:
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
         """Measure the time per epoch of a running training, and return whether this call completes a measurement.
 
-        A training is measured only if `knows` is false. A measurement needs two progress reports that are at least
-        `TIMED_SECONDS` apart, or one report after `LONG_SECONDS`.
+        A training is measured only if `knows` is false. A measurement needs two progress reports of different epochs
+        that are at least `TIMED_SECONDS` apart, or one report after `LONG_SECONDS`.
 
         Args:
             cell: the running training.

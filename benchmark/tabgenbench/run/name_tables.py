@@ -28,7 +28,8 @@ def name_tables(synthetic: Any) -> dict[str, Data]:
             in memory, which gets the name ``synthetic``.
 
     Raises:
-        DataError: a folder contains no table, two tables have the same name, or a table in a list has no name.
+        DataError: there is no table, a folder contains no table, two tables have the same name, or a list of several
+            items contains a table in memory, which has no name.
     """
     if isinstance(synthetic, Mapping):
         found = [(str(name), table) for name, table in synthetic.items()]

@@ -72,7 +72,8 @@ def prepare_dataset(
 ) -> Prepared:
     """Return a dataset with its splits.
 
-    If the store lacks any of the splits, the table is loaded and all splits are made. Nothing is written.
+    If the store lacks any of the splits, the table is loaded (unless ``tables`` contains it) and all requested splits
+    are made. Nothing is written.
 
     Args:
         store: store with the splits of earlier runs.

@@ -70,9 +70,9 @@ def ask_conditions(
 ) -> pd.DataFrame:
     """Return random conditions for new rows, shape (n_rows, n_conditions).
 
-    Let n be the number of training rows with all given values, or of all training rows if there is none. The conditions
-    of each of these rows are copied n_rows // n or n_rows // n + 1 times, in random order. Every copy gets the given
-    values.
+    The conditions are copied from the training rows with all given values or, if no row has all of them, from all
+    training rows. With n such rows, each is copied n_rows // n or n_rows // n + 1 times, in random order. Every copy
+    gets the given values.
 
     Args:
         train: conditions of the training rows.

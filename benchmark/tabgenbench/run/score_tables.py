@@ -39,7 +39,7 @@ class ScoreRequest:
         log2p1: whether to take log2(x + 1) before standardisation.
         metrics: the metrics, in a form that `tabgenbench.registry.suite.make_choices` accepts. If empty, all metrics
             whose packages are installed are used.
-        seed: seed of the metrics that use random numbers.
+        seed: seed of the controls (for ranked tables) and of metrics that use random numbers.
         say: function that is called with each note on the tables and metrics, such as columns that are not scored.
     """
 
@@ -98,7 +98,7 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
 
 
 def chosen_metrics(request: ScoreRequest, plugins: Plugins) -> tuple[Choice, ...]:
-    """Return the metrics of a request; by default, all metrics whose optional packages are installed."""
+    """Return the metrics of a request; by default, all registered metrics whose optional packages are installed."""
     return tuple(make_choices("metrics", request.metrics or _installed_metrics(plugins, request.say), plugins))
 
 

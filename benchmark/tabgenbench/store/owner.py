@@ -43,8 +43,8 @@ class Owner(BaseModel):
         """Return whether the process is still running; None if the answer is unknown.
 
         The result is None for a process on another machine, in another container, or from before the last boot. The
-        result is also None if the system hides the process with this pid from this user (mount option ``hidepid``). The
-        hidden process may be another process that has reused the pid.
+        result is also None if the system hides the process with this pid from this user (mount option ``hidepid``).
+        In this case, the pid may belong to another process that reuses it.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None

@@ -34,7 +34,7 @@ class Standing:
     """Progress of a suite.
 
     Each cell (training) is counted once, as running, failed, skipped, done or waiting. A cell with a failed metric
-    counts as failed.
+    counts as failed, unless a process is working on the cell.
 
     Attributes:
         name: name of the suite.

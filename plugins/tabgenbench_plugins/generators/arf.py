@@ -8,10 +8,11 @@ Fit. A forest is trained to classify rows as training rows or synthetic rows, wi
 round, the synthetic rows are the training rows with each column permuted, so their columns are independent. In each
 later round, synthetic rows are sampled from the previous forest: a leaf is drawn by its weight, and then the value of
 each column is drawn independently from the training rows in the leaf. The rounds end when the accuracy on out-of-bag
-rows is at most 1/2 + δ (option ``delta``) or no longer falls. At an accuracy near 1/2, columns are independent within
-the leaves, as far as a forest can detect.
+rows is at most 1/2 + δ (option ``delta``) or no longer falls, and at the latest after ``rounds`` rounds. The model is
+the forest whose samples are classified with the lowest accuracy. At an accuracy near 1/2, columns are independent
+within its leaves, as far as a forest can detect.
 
-Density. With the leaves l = 1...L of all B trees and N training rows,
+Density. With the leaves l = 1...L of all B trees of this forest and N training rows,
 
     p(x) = Σ_l w_l Π_j p_lj(x_j),   w_l = n_l / (N B)
 
@@ -65,9 +66,10 @@ ALMOST_NONE = 1e-6  # replaces share 0 of a condition value if no leaf has all r
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, and then samples each column independently in the leaf.
 
-    A numeric feature with missing values and the column that marks its missing values depend on each other, so the two
-    values are drawn from the same training row. A leaf's mean and variance are computed without missing values. By
-    default, a table with more than 200 numeric features is fitted on 20 principal components.
+    The mean and the variance of a numeric feature in a leaf are computed without missing values. With
+    ``family=leaf-values``, the value of a numeric feature and the category that marks its missing values are drawn from
+    the same training row. By default, a table with more than 200 numeric features is fitted on 20 principal components,
+    for which missing values are replaced by the median.
     """
 
     name = "arf"
@@ -102,7 +104,7 @@ class ARF(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes."""
+        """Return the estimated peak memory of `fit` in bytes."""
         kept = self._n_components(n_features)
         columns = (kept or n_features) + len(schema.categorical_features) + len(schema.conditions)
         leaves = self.config.trees * max(1, n_rows // self.config.min_leaf)
@@ -116,7 +118,7 @@ class ARF(Generator):
         return self.config.components if n_features else 0
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit forests until a forest cannot distinguish training rows from samples of the previous forest."""
+        """Fit forests in rounds, as the module docstring describes, and compute the distributions in the leaves."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
@@ -224,7 +226,7 @@ class ARF(Generator):
         """Return the weight of each leaf given the codes of the requested condition, shape (L,).
 
         If no leaf contains all requested values, a value that a leaf lacks gets the share `ALMOST_NONE` in the leaf.
-        Leaves with most of the requested values then have the largest weights.
+        The leaves that lack the fewest requested values then get almost all of the weight.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
         weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)

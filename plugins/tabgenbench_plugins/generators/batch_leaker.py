@@ -1,4 +1,4 @@
-"""Control `batch-leaker`: an embedding with the known fault that it contains the batch."""
+"""Control `batch-leaker`: an embedding with a known fault: additional dimensions that show the batch."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ SHARE = 0.1
 class CategoryCollapser(Planted):
     """Returns training rows in which the most frequent category of each feature replaces the rarest categories.
 
-    In each feature, the rarest category is always replaced. Further rare categories are replaced as long as at most a
-    tenth of the training rows have a replaced category in this feature. The columns that mark missing values of numeric
-    features are copied unchanged.
+    In each feature with at least two categories, the rarest category is replaced. Further rare categories are replaced
+    as long as at most a tenth of the training rows have a replaced category in this feature. The columns that mark
+    missing values of numeric features are copied unchanged.
     """
 
     name = "category-collapser"

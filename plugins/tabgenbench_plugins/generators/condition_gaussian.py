@@ -16,7 +16,7 @@ __all__ = ["ConditionGaussian"]
 
 
 class ConditionGaussian(Generator):
-    """Draws every feature independently from a normal distribution with the mean and variance of the condition.
+    """Draws numeric features independently from normal distributions with the means and variances of the condition.
 
     A category is drawn by its frequency in the condition. Mean and variance of a numeric feature are computed without
     missing values.
@@ -47,7 +47,7 @@ class ConditionGaussian(Generator):
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute mean and standard deviation of each condition."""
+        """Compute means, standard deviations and frequencies of categories in each condition."""
         values, present = train.dense(), train.present()
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)

@@ -26,9 +26,9 @@ class ConditionNB(Generator):
 
     The count of gene g in a cell with library size L and condition k has mean L f_kg and variance L f_kg + a_kg (L
     f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all counts of the
-    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative estimate of
-    a_kg is replaced by 0, which gives a Poisson distribution. Each sampled cell gets the library size of a random
-    training cell of the condition.
+    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. An estimate of a_kg
+    below `LEAST` is replaced by 0, which gives a Poisson distribution. Each sampled cell gets the library size of a
+    random training cell of the condition.
 
     In conditions with fewer than ``min_rows`` training cells, a_kg is estimated from the cells of all conditions. A
     condition without training cells is replaced by the most similar condition that has training cells. Because this
@@ -94,7 +94,7 @@ class ConditionNB(Generator):
 
 
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each gene's share f of all counts, and two sums over cells whose ratio is the dispersion.
+    """Return each gene's share f of all counts, and two sums over cells. The ratio of the sums is the dispersion.
 
     The terms of the sums are (count - L f)^2 - L f and (L f)^2, where L is the library size.
     """

@@ -145,7 +145,7 @@ class CTGAN(TabularGenerator):
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Return a batch of encoded rows, and None because no noise is added.
 
-        The network gets the condition with index ``value``. If ``value`` is None, it gets random discrete values.
+        The network gets the condition with index ``value`` as input, or random discrete values if ``value`` is None.
         """
         import torch
 

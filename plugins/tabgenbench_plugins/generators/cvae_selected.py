@@ -1,4 +1,4 @@
-"""The conditional VAE `cvae`, with model selection on validation rows as in the paper.
+"""The conditional VAE `cvae`, with model selection on validation rows as in Bong & Oh (2023).
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper uses a grid of four learning rates and two, three or

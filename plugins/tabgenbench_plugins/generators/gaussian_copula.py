@@ -100,7 +100,7 @@ class GaussianCopula(Generator):
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes."""
+        """Return the estimated peak memory of `fit` in bytes."""
         columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 

@@ -15,12 +15,12 @@ L is the library size of the cell; a sampled cell gets the library size of a ran
 a diagonal Gaussian from an encoder whose inputs are log(x + 1) and the one-hot codes of b and s. TC is the mutual
 information of the two blocks under the average of the posterior densities of the cells in a training step. From each
 entry of the one-hot code of s, its mean over the training cells with equal b is subtracted. corr²(z, s | b) is the
-squared correlation of z with such an entry. The sums run over all entries; z is each posterior mean, and each product
-of two centred posterior means of the block. The priors of both blocks are diagonal Gaussians (`parts.gaussian_prior`).
-With ``prior=exponential``, the prior of z_inv is a general exponential family (`parts.exponential_prior`), the loss of
-score matching is added, and z_inv is whitened before its squared correlations are computed. In the last epochs, the
-encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`). The squared correlations and the last
-epochs are additions of this project.
+squared correlation of z with such an entry. The sums run over all entries and, for z, over the posterior means of the
+block and the products of two centred posterior means. The priors of both blocks are diagonal Gaussians
+(`parts.gaussian_prior`). With ``prior=exponential``, the prior of z_inv is a general exponential family
+(`parts.exponential_prior`), the loss of score matching is added, and z_inv is whitened before its squared correlations
+are computed. In the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`).
+The squared correlations and the last epochs are additions of this project.
 """
 
 from __future__ import annotations
@@ -392,12 +392,12 @@ class InVAE(Generator):
 
         Args:
             table: cells and their conditions, with the same genes as the training cells.
-            conditions: the new conditions, one row for each cell. Every value must occur in the training cells.
+            conditions: the new conditions, one row for each cell. Every category must occur in the training cells.
             context: random numbers.
 
         Raises:
             Unsupported: the prior has no learned mean (``prior=exponential`` or ``prior_mean=zero``).
-            ConfigError: the numbers of conditions and cells differ, or a condition value occurs in no training cell.
+            ConfigError: the numbers of conditions and cells differ, or a category occurs in no training cell.
         """
         import torch
 

@@ -32,7 +32,7 @@ class LabelSwapper(Planted):
             raise Unsupported("the table has no conditions to permute")
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Raise an error if all training rows have the same condition."""
+        """Raise `Unsupported` if all training rows have the same condition."""
         if len(self._conditions.labels) < 2:
             raise Unsupported("all training rows have the same condition")
 

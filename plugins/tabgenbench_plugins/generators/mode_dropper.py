@@ -22,7 +22,7 @@ class ModeDropper(Planted):
     these conditions get rows of other conditions. With fewer conditions, each condition lacks the tenth of its rows
     with the largest values of the first principal component. Before this component is computed, categories are coded as
     indicators, the means of conditions are subtracted, and each column is scaled to unit variance. The number of
-    missing rows is rounded, so a condition with at most five rows keeps all rows.
+    excluded rows is rounded, so a condition with at most five rows keeps all rows.
     """
 
     name = "mode-dropper"
@@ -42,7 +42,10 @@ class ModeDropper(Planted):
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the requested conditions; replace each dropped one by that of a random other requested row."""
+        """Return the requested conditions; replace dropped ones by random requested conditions that are kept.
+
+        If all requested conditions are dropped, the replacements are drawn from all kept training conditions.
+        """
         is_dropped = np.isin(asked, self._dropped)
         others = asked[~is_dropped]
         if not len(others):

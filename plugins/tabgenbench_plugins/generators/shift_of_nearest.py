@@ -1,4 +1,4 @@
-"""Control `shift-of-nearest`: predicts that a state changes a type of cells as it changes the most similar type."""
+"""Control `shift-of-nearest`: predicts that a state changes a type of cells in the same way as the nearest type."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class SMOTE(Generator):
         return np.asarray(found[:, np.arange(k) % n_others], dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return interpolated rows; all training rows of a condition are equally often starting points."""
+        """Return interpolated rows; each training row of a condition starts once before any starts again."""
         rng = context.numpy
         base = np.empty(len(conditions), dtype=np.int64)
         for k, places in self._conditions.each_asked(conditions, context):

@@ -40,7 +40,8 @@ class TVAE(TabularGenerator):
 
     Rows are sampled as in the package `ctgan`. The decoder maps latent noise to scalars and logits. Normal noise with
     the learned standard deviation is added to each scalar. Each value gets its most probable mode or category, so a
-    rare category may never be sampled. Only generated rows with the requested conditions are kept.
+    rare category may never be sampled. Generated rows with the requested conditions are kept. If there are too few,
+    rows with the most similar conditions are added.
     """
 
     name = "tvae"

@@ -13,7 +13,7 @@ class UnseenThird(RealResample):
 
     The class works like `RealResample`, but with reference rows in place of training rows. The suite must divide rows
     into thirds (``thirds = true``). The reference rows contain no information about individual training rows, so their
-    privacy scores are the best scores that a generator can reach.
+    privacy scores are those of a generator that reveals nothing about its training rows.
     """
 
     name = "unseen-third"

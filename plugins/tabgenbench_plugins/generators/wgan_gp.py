@@ -65,9 +65,9 @@ class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
     For each batch of training rows, the critic takes several steps, each with new generated rows. Then the generator
-    takes one step. All conditions share the networks. With ``patience``, the weights with the highest gamma are kept.
-    Gamma is the agreement of the correlations of numeric features between validation rows and generated rows of the
-    same conditions. Gamma is noisy if there are few validation rows.
+    takes one step. All conditions share the networks. With ``patience``, training may stop early, and the weights with
+    the highest gamma are kept. Gamma is the agreement of the correlations of numeric features between validation rows
+    and generated rows of the same conditions. Gamma is noisy if there are few validation rows.
     """
 
     name = "wgan-gp"
@@ -121,7 +121,7 @@ class WGANGP(Generator):
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Train generator and critic; report the losses after each epoch.
 
-        With ``patience``, also report gamma (agreement of correlations) on validation rows.
+        With ``patience``, also report gamma (agreement of correlations) on validation rows every `CHECK_EPOCHS` epochs.
         """
         import torch
 

@@ -23,7 +23,7 @@ NOT_SPREAD = "The spread of the rows around their mean"
 
 
 class CombinationShift(Metric):
-    """Compares synthetic rows with test rows in each combination of type and state that has no training row.
+    """Compares synthetic rows with test rows in combinations of type and state that have no training row.
 
     Type and state are two condition columns, such as cell type and disease. The base rows of a combination are the
     training rows of the same type in another state. If there are several such states, the state with most of these rows
@@ -165,7 +165,7 @@ def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArr
 def _energy_distance(
     first: NDArray[np.float32], second: NDArray[np.float32], left_out: Sequence[float]
 ) -> tuple[float, float]:
-    """Return the energy distance of two samples of rows, and its standard error.
+    """Return the energy distance of two samples of rows, and its standard error from the random choice of rows.
 
     The energy distance is 2 E|X - Y| - E|X - X'| - E|Y - Y'|, for rows X, X' of ``first`` and Y, Y' of ``second``.
     ``left_out`` contains, for ``first`` and for ``second``, the share of the rows that the random subset leaves out.

@@ -40,8 +40,8 @@ class ConditionCoexpression(Metric):
     - ``coexpression-error``: mean absolute difference between synthetic and real test correlations, over the pairs in
       the list of the *training rows*
 
-    A feature that is constant within a condition has a correlation of 0 with every other feature. In a condition with
-    fewer than 3 rows, all correlations are 0.
+    A feature that is constant within a condition has a correlation of 0 with every other feature. If a table has
+    fewer than 3 rows of a condition, all its correlations within this condition are 0.
     """
 
     name: ClassVar[str] = "condition-coexpression"

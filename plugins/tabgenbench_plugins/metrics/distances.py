@@ -122,10 +122,10 @@ class _Contrast:
     """Estimates of 2 E(X, Y) - E(X, X') - E(Y, Y'), where E is the mean distance or the mean kernel value of two rows.
 
     Attributes:
-        real: for each real row, the sum over all other real rows.
-        synthetic: for each synthetic row, the sum over all other synthetic rows.
-        to_synthetic: for each real row, the sum over the synthetic rows.
-        to_real: for each synthetic row, the sum over the real rows.
+        real: for each real row, the sum of distances or kernel values to all other real rows.
+        synthetic: for each synthetic row, the same sum to all other synthetic rows.
+        to_synthetic: for each real row, the same sum to all synthetic rows.
+        to_real: for each synthetic row, the same sum to all real rows.
     """
 
     real: Floats

@@ -24,9 +24,9 @@ class Frechet(Metric):
 
     With means m, n and covariances S, T, the score is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2
     distance of the Gaussians. Rows are projected on the leading principal components of the training rows. The number
-    of components is 50 (option ``components``), but at most n / 5 for n real test rows or n synthetic rows, whichever
-    are fewer. Covariances are estimated without shrinkage, so sampling noise makes the distance positive even between
-    two samples of real rows.
+    of components is 50 (option ``components``), but at most a fifth of the number of real test rows or of synthetic
+    rows, whichever is smaller. Covariances are estimated without shrinkage, so sampling noise makes the distance
+    positive even between two samples of real rows.
     """
 
     name: ClassVar[str] = "frechet"

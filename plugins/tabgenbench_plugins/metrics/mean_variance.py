@@ -37,8 +37,8 @@ class MeanVariance(Metric):
       a zero in the training rows
     - ``mean-variance-error``: mean over features of |residual in synthetic rows - residual in test rows|. The residual
       of a feature is its log10 variance minus f(its log10 mean), where f is a quadratic curve that is fitted to the
-      features of the real test rows. Features that have a negative training value or are constant in the real test
-      rows are excluded.
+      features of the real test rows. Outside the range of their log10 means, f keeps its value at the end of the range.
+      Features that have a negative training value, or no positive mean or variance in the test rows, are excluded.
     """
 
     name: ClassVar[str] = "mean-variance"

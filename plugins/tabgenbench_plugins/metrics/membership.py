@@ -142,7 +142,7 @@ class Membership(Metric):
     def _density_ratios(
         self, rows: Encoded, to_synthetic: Floats, evaluation: Evaluation, context: MetricContext
     ) -> Floats:
-        """Return, for each row, log(distance to the k-th nearest reference row / distance to the k-th synthetic row).
+        """Return log(d_reference / d_synthetic) of each row, where d is the distance to the k-th nearest row of a kind.
 
         The result, multiplied by the number of columns, estimates log(p_synthetic / p_reference) up to a constant.
         """

@@ -27,7 +27,7 @@ class BiologyInputs:
     """Converts condition columns to inputs of the networks.
 
     Attributes:
-        codes: the values of each condition column in the training cells, as text.
+        codes: the distinct values of each condition column in the training cells, as text.
         numbers: mean and standard deviation of each numeric column over the training cells.
     """
 
@@ -83,8 +83,9 @@ class BiologyInputs:
         """Return a condition and the inputs of the networks for each requested row.
 
         `with_known_values` replaces conditions with unknown categories. The inputs contain the requested numbers. The
-        returned condition, which determines the library size, contains the numbers of the nearest training cell with
-        the same categories (with any categories, if there is none).
+        returned condition, which determines the library size, contains the numbers of a training cell instead. This is
+        the cell with the most similar numbers among the training cells with the requested categories, or among all
+        training cells if no cell has these categories.
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)

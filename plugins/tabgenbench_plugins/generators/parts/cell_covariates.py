@@ -66,10 +66,10 @@ class TrainingCells:
     Attributes:
         counts: sparse matrix (CSR), shape (N, F).
         conditions: the condition of each cell.
-        biology: values of the condition columns.
-        batch: values of the batch column, if there is one.
-        biology_codes: shape (N, number of condition columns).
-        batch_codes: shape (N, 1), or (N, 0) without a batch.
+        biology: the distinct values of each condition column.
+        batch: the distinct values of the batch column, if there is one.
+        biology_codes: positions of each cell's values in ``biology``, shape (N, number of condition columns).
+        batch_codes: position of each cell's value in ``batch``, shape (N, 1), or (N, 0) without a batch column.
     """
 
     counts: Any

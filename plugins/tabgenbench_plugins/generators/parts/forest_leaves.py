@@ -1,8 +1,8 @@
 """Leaves of a random forest, and the training rows in each leaf.
 
-Rows sampled from a leaf with one or two training rows would be copies of training rows. A leaf with fewer than
-`min_rows` training rows is therefore replaced by its nearest ancestor with at least `min_rows` rows, and the weight of
-the leaf is added to the ancestor.
+Rows sampled from a leaf with a single training row would be copies of this row. A leaf with fewer than `min_rows`
+training rows is therefore replaced by its nearest ancestor with at least `min_rows` rows, and the weight of the leaf is
+added to the ancestor.
 
 N training rows   B trees   L leaves of all trees, after the replacement of small leaves
 """

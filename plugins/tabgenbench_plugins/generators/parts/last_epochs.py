@@ -1,10 +1,10 @@
 """The last epochs of the training of `invae` (a variational autoencoder), which train only its decoder and priors.
 
 In the earlier epochs, the encoder still changes, uses dropout, and does not get all covariates of a cell (conditions
-and batch). The decoder and the priors are therefore fitted to noisy posteriors, and the cells that they generate would
-differ too much from real cells. In the last epochs, the encoder is fixed, gets all covariates of a cell, and uses no
-dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The module `invae`
-defines the symbols of the loss:
+and batch). The decoder and the priors are therefore fitted to noisy posteriors. Without the last epochs, generated
+cells would differ too much from real cells. In the last epochs, the encoder is fixed, gets all covariates of a cell,
+and uses no dropout. The statistics of the decoder's batch norm and the embeddings of cells do not change. The module
+`invae` defines the symbols of the loss:
 
     loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
 
@@ -15,7 +15,8 @@ training cells. The offset is the shrunk mean residual of the cells with this co
     offset_c = n_c / (n_c + 10) · mean of (mu - prior mean) over the n_c training cells of combination c
 
 The offset is added to sampled latents. In the second half of the last epochs, the offset is also subtracted from the
-latents to which the priors are fitted. A combination without training cells has no offset.
+latents to which the priors are fitted. A combination without training cells has no offset. No offsets are computed if
+some condition columns are numeric.
 
     N cells   Z latents   I latents of the invariant block   C combinations of condition values
 """
@@ -88,9 +89,9 @@ def train_for_sampling(
 ) -> NDArray[np.float32]:
     """Train decoder, dispersions and priors with a fixed encoder; return the offsets of the prior mean, shape (C, I).
 
-    The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The random number generator ``order`` on
-    the CPU determines the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called
-    with the number of the epoch and the mean of each term of the loss.
+    The step sizes of Adam fall to 0. Without ``offsets``, all offsets are 0. The generator ``order`` (on the CPU)
+    determines the order of the cells and the seed of posterior samples. After each epoch, ``report`` is called with the
+    number of the epoch and the mean of each term of the loss.
     """
     model.eval()
     device, n_cells = latents.mu_NZ.device, len(latents.mu_NZ)

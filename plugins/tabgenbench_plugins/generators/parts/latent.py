@@ -136,7 +136,7 @@ def impute(
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
-    """Impute the columns that are known only as intervals, and return the covariance of all columns (see the module).
+    """Impute the columns that are known only as intervals; return the covariance of all columns (see the module).
 
     Args:
         x_NP: residuals and latent scores of rows. Imputed values overwrite the ``hidden`` columns.

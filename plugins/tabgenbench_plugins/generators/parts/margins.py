@@ -7,9 +7,9 @@ skewed one. In each condition with enough rows, a sampled value x of a feature i
 
 P is the quantile function of the model, and T is the quantile function of the training rows of the condition. Both
 interpolate linearly between the levels (i - ½) / Q, i = 1 ... Q. A value below the lowest or above the highest quantile
-m of the model is shifted: y = x + (t - m), where t is the same quantile of the training rows. The map never decreases,
-so it keeps the order of the values within a condition. If several training rows have the lowest value of a feature,
-such as an expression of 0, this value is a lower limit for sampled values in all conditions.
+of the model is shifted: y = x + (t - m), where m is this quantile and t is the same quantile of the training rows. The
+map never decreases, so it keeps the order of the values within a condition. If several training rows have the lowest
+value of a feature, such as an expression of 0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """

@@ -18,8 +18,8 @@ class Planted(Generator):
     """Returns training rows of the requested condition with one fault.
 
     Apart from the fault, this class works like the generator `real-resample`, which returns unchanged training rows. A
-    row is used again only after all other rows of its condition. A subclass overrides the method that adds its fault.
-    The seed depends on the name of the failure, so different failures return different rows.
+    row is used again only after all other rows of its condition. A subclass overrides one or more methods to add its
+    fault. The random numbers depend on the name of the failure, so different failures return different rows.
     """
 
     is_control = True
@@ -45,7 +45,7 @@ class Planted(Generator):
         return self._train.like(values, conditions, categories if categories.shape[1] else None)
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose the random parts of the fault, such as the columns to change; called once."""
+        """Choose the random parts of the fault, such as the columns to change; `fit` calls this method."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return, for each requested condition in ``asked``, the training condition from which a row is taken."""

@@ -58,8 +58,8 @@ def column_names(positions: Sequence[int]) -> list[str]:
 def annotated(cells: TrainingCells, label: int | None = None) -> Any:
     """Return the training cells as AnnData, with the counts in ``X`` and the category codes in text columns.
 
-    The columns contain the codes of each condition column, of the batch and, unless ``label`` is None, of the label.
-    The label is the condition column at position ``label``, such as the cell type.
+    The table of cells (``obs``) has a column for each condition column and one for the batch. Unless ``label`` is None,
+    a further column, the label, repeats the condition column at position ``label``, such as the cell type.
     """
     from anndata import AnnData
 

@@ -62,7 +62,7 @@ def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random
     arguments, see `map_cells`.
 
     Raises:
-        Undefined: fewer than two types have 10 cells, or no removed type is among the query cells.
+        Undefined: fewer than two types have 10 cells, or no removed type has some but not all of the query cells.
     """
     names, counts = np.unique(types.astype(str), return_counts=True)
     names = names[counts >= FEWEST_CELLS]

@@ -23,7 +23,7 @@ class BlockUse:
     Attributes:
         accuracy: held-out accuracy with all blocks.
         losses: for each block, the decrease of held-out accuracy if the block is permuted; 0 if the accuracy increases.
-        chance: for each block, its number of dimensions divided by that of the embedding; the expected value of
+        chance: for each block, its share of the dimensions of the embedding, which is the expected value of
             `shares` if all dimensions are equally useful.
     """
 
@@ -64,7 +64,7 @@ def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, 
     """Return the held-out accuracy of a logistic regression or a random forest, whichever is higher, with one block.
 
     ``known`` contains the coordinates of the training cells in the block, and ``labels`` their labels. ``asked`` and
-    ``truth`` are those of the held-out cells.
+    ``truth`` are the coordinates and labels of the held-out cells.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

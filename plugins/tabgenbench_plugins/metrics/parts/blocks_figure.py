@@ -37,7 +37,7 @@ _WIDTH, _LONGEST = 8.0, 28
 
 
 def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a figure of the importance of blocks, if a model has two or more, and one of the cells per embedding."""
+    """Yield a figure of the importance of blocks, if a model has several, and a figure of cells for each embedding."""
     rows = [row for row in artifacts.rows if SHARES in row.tables and row.tables[SHARES]["block"].nunique() > 1]
     if rows:
         yield MetricFigure(

@@ -157,7 +157,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
-    """Return the mean of ``values`` (one per contrast) without NaN, which marks a contrast without a result.
+    """Return the mean of ``values`` (one per contrast), ignoring NaN, which marks a contrast without a result.
 
     Raises:
         Undefined: no contrast has a value.

@@ -40,7 +40,7 @@ class Embedded:
 
     @property
     def whole(self) -> Floats:
-        """All blocks side by side."""
+        """Coordinates in all blocks side by side, with one row per cell."""
         return np.hstack(list(self.blocks.values()))
 
     @property

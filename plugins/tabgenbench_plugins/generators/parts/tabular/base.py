@@ -61,8 +61,8 @@ class TabularGenerator(Generator):
     A continuous value is encoded by a component (mode) of a Gaussian mixture, and by the scaled distance from the mean
     of this mode. All condition columns together form the first discrete column. The model cannot guarantee the
     condition of a row, so `match_rows` selects generated rows with the requested conditions. A requested condition
-    without training rows is replaced by the most similar training condition. The modes of a feature are fitted without
-    missing values; a missing value is encoded like the median.
+    without training rows is replaced by the most similar training condition. A missing value is encoded like the
+    median. With ``implementation=fast``, the modes of a feature are fitted without missing values.
     """
 
     scale = "own"
@@ -196,7 +196,7 @@ class TabularGenerator(Generator):
         return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
-        """Compare by equal column values, then by training rows, as `tabgenbench.nearest_known` does."""
+        """Return the likeness of condition k to each condition: by equal values, then by number of training rows."""
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
         shared = (known == known[k]).sum(axis=1)

@@ -54,6 +54,6 @@ class ConditionSampler:
         return self.rows[self.starts_K[values] + within]
 
     def shuffled(self, values: torch.Tensor) -> torch.Tensor:
-        """Shuffle ``values`` within each step; the critic's real rows are then drawn to have these values."""
+        """Return ``values`` in random order within each step; the critic gets real rows with these values."""
         keys = torch.rand(values.shape, generator=self.generator, device=values.device)
         return values.gather(1, keys.argsort(dim=1))

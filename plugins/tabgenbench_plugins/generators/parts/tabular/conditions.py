@@ -90,8 +90,7 @@ class _Pool:
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requests for the same condition; return the number of assigned rows.
 
-        Unassigned rows are stored for later use. At most n rows of each condition in the batch are stored, where n is
-        the number of requests, for any condition, without a row before this batch.
+        Unassigned rows are stored for later use.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -135,18 +134,19 @@ def match_rows(
 ) -> Match:
     """Assign a generated row to each request, with the requested condition if the model generates enough such rows.
 
-    The first batches have random conditions. If the model accepts a condition as input, they end after a batch in which
-    no row has the condition of an open request (a request without a row). Then batches are generated for each condition
-    with open requests. Requests that are open after the largest number of batches (see ``max_batches``) get unassigned
-    rows with other conditions: rows that the model generated with the requested condition as input, or, if it has no
-    such input, rows with the most similar conditions. If there are too few unassigned rows, further batches are
-    generated. Every generated row is used at most once.
+    A request without a row is open. The first batches have random conditions. If the model accepts a condition as
+    input, the random batches end after a batch in which no row has the condition of an open request. Then batches are
+    generated for each condition with open requests. Requests that are still open after the largest number of batches
+    (see ``max_batches``) get unassigned rows with other conditions. If the model accepts a condition as input, these
+    are rows that it generated for the requested condition; otherwise, they are rows with the most similar conditions.
+    If there are too few unassigned rows, further batches are generated. Every generated row is used at most once.
 
     Args:
         asked: codes of the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: the largest number of batches is ``max_batches`` + open requests // rows per batch. This limit
-            applies separately to the batches with random conditions and to the batches for each condition.
+        max_batches: the largest number of batches is ``max_batches`` + n // rows per batch, where n is the number of
+            open requests before the first of these batches. This limit applies separately to the batches with random
+            conditions and to the batches for each condition.
         can_condition: whether the model accepts a condition as input of ``draw``.
         likeness: returns the similarity of a given condition to each of the K conditions, shape (K,); larger is more
             similar.

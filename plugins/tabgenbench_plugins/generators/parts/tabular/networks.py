@@ -67,8 +67,8 @@ class Critic(nn.Module):
     """CTGAN's critic, which gives one score to a pack of ``pac`` rows.
 
     ``n_in`` is D + K, the width of a row and its condition. The first layer needs most of the time. To save matrix
-    products, explicit formulas compute its gradients. Autograd differentiates the other layers (``tail``). W and b are
-    the weights and the bias of the first layer:
+    products, explicit formulas compute the gradients of this layer. Autograd differentiates the others (``tail``). W
+    and b are the weights and the bias of the first layer:
 
     - The gradient penalty of the loss is computed at a point a x + (1 - a) x̃ between real rows x and generated rows
       x̃, with one a for each pack. The output of the first layer at this point is a Wx + (1 - a) Wx̃ + b, so no further
