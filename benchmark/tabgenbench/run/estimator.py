@@ -107,7 +107,11 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier training; if it is finished, remove measurements of running trainings with the same generator and options except ``epochs``."""
+        """Add an earlier training.
+
+        If it is finished, the measurements of running trainings with the same generator and the same options, except
+        ``epochs``, are removed.
+        """
         if one.device != self.device:
             return
         group = group_of(one.identity)
