@@ -85,7 +85,7 @@ class Patients:
     missing: NDArray[np.bool_]
 
     def with_rows(self, rows: NDArray[np.bool_], others: Patients) -> Patients:
-        """Return a copy in which the patients that the mask ``rows`` selects are replaced by ``others``, one by one."""
+        """Return a copy in which the patients that the mask ``rows`` selects are replaced by ``others``, in order."""
         values, categories, missing = self.values.copy(), self.categories.copy(), self.missing.copy()
         values[rows], missing[rows] = others.values, others.missing
         categories.loc[rows] = others.categories.to_numpy()

@@ -79,7 +79,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def file_status(file: PinnedFile, root: Path) -> FileStatus:
-    """Return the status of a file: ``ok`` if it has the pinned hash, ``missing``, or ``wrong`` with a reason."""
+    """Return ``ok`` for a file with the pinned hash, ``missing`` without a file, otherwise ``wrong`` with a reason."""
     path = root / file.path
     try:
         got = _blob_of_file(path)
@@ -99,7 +99,7 @@ def read_pinned(path: Path, blob: str, fix: str) -> bytes:
     The error message ends with ``fix``, which is advice for a missing or wrong file.
 
     Raises:
-        DataError: the file cannot be read, or its hash differs from the pinned hash; the message states both hashes.
+        DataError: the file cannot be read, or its hash is not ``blob``; the message for a wrong hash states both.
     """
     try:
         content = path.read_bytes()

@@ -60,10 +60,11 @@ class _Reading:
 
 
 class RNAseqDB(DatasetSource):
-    """RNAseqDB as normalised FPKM, with one row per sample and one feature per gene that all files contain.
+    """RNAseqDB as normalised FPKM, with one row per sample and one feature per gene.
 
-    Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
-    barcodes of GTEx and TCGA. If only some of the files are on the disk, the dataset consists of these files, and
+    The genes are those that all files contain, by default only the L1000 landmark genes among them. Rows are
+    sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the barcodes of
+    GTEx and TCGA. If only some of the files are on the disk, the dataset consists of these files, and
     `Table.source` states the number of files.
 
     With the option ``status=2`` (normal or cancer), status and source (the batch) are confounded: all cancer samples,
@@ -113,7 +114,7 @@ class RNAseqDB(DatasetSource):
         return load_card("tabgenbench_datasets", "rnaseqdb")
 
     def load(self) -> Table:
-        """Return the table, after checking the hash of every file."""
+        """Return the table, after verifying the hash of every file that is read."""
         return self._read().table
 
     def identity(self) -> str:

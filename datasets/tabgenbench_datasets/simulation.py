@@ -89,8 +89,8 @@ class Design:
 def make_design(config: SimulationConfig) -> Design:
     """Return the tissue, status and donor of every row to simulate.
 
-    Donors are spread evenly over the tissues. In each tissue, a third of the donors have a normal row, a third have a
-    cancer row, and a third have both.
+    Donors are spread evenly over the tissues. In each tissue, about a third of the donors have only a normal row, a
+    third have only a cancer row, and a third have one row of each status.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0

@@ -26,8 +26,8 @@ class Truth(Generator):
     """Samples new rows from the model of the simulation, as a perfect generator would.
 
     This control does not learn from training rows. If a generator has significantly better scores, it has memorised
-    rows, or the scores do not measure closeness to the distribution. A synthetic table must not contain categories that
-    are missing in the training rows. Rows of ``simulated-clinic`` with such a category are therefore sampled again.
+    rows, or the scores do not measure closeness to the distribution. A synthetic table must not contain a category
+    that no training row has. Rows of ``simulated-clinic`` with such a category are therefore sampled again.
     """
 
     name: ClassVar[str] = "truth"
@@ -67,7 +67,8 @@ class Truth(Generator):
         """Draw one row, from a new donor or patient, for each row of ``conditions``.
 
         Raises:
-            DataError: a requested condition does not occur in the simulation.
+            DataError: the simulation has no such tissue, status or ward, or rows of ``simulated-clinic`` still have a
+                category that no training row has after `ROUNDS` attempts.
         """
         return self.draw(conditions, context.numpy)
 

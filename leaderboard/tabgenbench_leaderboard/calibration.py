@@ -50,7 +50,7 @@ THIRDS = SplitConfig(validation_fraction=0.0, thirds=True, rows_per_training_row
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationRequest:
-    """Settings of a calibration: which scores are tested on which dataset, and how.
+    """Settings of a calibration: the dataset, the metrics whose scores are tested, the splits and the engine.
 
     Attributes:
         dataset: the dataset.

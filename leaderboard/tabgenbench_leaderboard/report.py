@@ -44,7 +44,7 @@ class Leaderboard(Report):
             figures: whether to read the loss curves and the artifacts (tables for figures) of metrics.
 
         Raises:
-            StoreError: the store does not exist, or has no scores of the suite.
+            StoreError: the store does not exist, or has no score, failure or skipped training of the suite.
             ConfigError: the store does not contain this suite.
         """
         store = Store(Path(store_folder))

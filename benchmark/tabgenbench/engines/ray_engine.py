@@ -77,7 +77,7 @@ class RayEngine(Engine):
     def settle(cls, options: EngineOptions) -> EngineOptions:
         """Return the options with a device in place of ``auto``, and with numbers of workers and threads.
 
-        The default is one thread, and as many workers as tasks fit on the nodes.
+        By default, each worker has one thread, and there are as many workers as tasks that the nodes can run at once.
         """
         threads = options.n_threads
         slots = options.slots_per_gpu

@@ -48,8 +48,9 @@ def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -
 
     If no dataset has questions, the ranked headline scores are summarised instead. A generator has a complete result on
     a dataset if it has a value in every split in which any generator has a value. Only models that have complete
-    results on all these datasets get ranks and win rates. If ``missing`` is ``floor``, all models get them: an
-    incomplete result then has the last rank on its dataset, and a split without a value has the scaled value 0.
+    results on all datasets with values of the question (or score) get ranks and win rates. If ``missing`` is ``floor``,
+    all models get ranks and win rates: an incomplete result then has the last rank on its dataset, and a split without
+    a value has the scaled value 0.
     """
     if len(datasets) < 2:
         return ()

@@ -17,8 +17,8 @@ def calibrated_columns(
     """Return the score columns of a dataset, with the results of the calibration.
 
     A tested score is ``uncalibrated`` if it misses a planted failure (table with a known fault) that it must detect,
-    otherwise ``calibrated``. A score without a test is ``not calibrated``, also if the metric was tested only with
-    another key (hash of code and options) than in the results of the suite.
+    otherwise ``calibrated``. A score is ``not calibrated`` if it has no test for a key (hash of code and options) that
+    its metric has in the results of the suite, even if it was tested for other keys.
 
     Args:
         columns: the columns of the dataset.

@@ -27,9 +27,9 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
     """Return the indices of the headline columns (main scores) that have a value.
 
     Headline columns are the scores that metrics declare as headline scores. The first headline scores of all metrics
-    come first, then the second headline scores, and so on. If no metric declares any, the headline columns are the
-    first four scores that rank generators, or the first four scores if none ranks generators. A score is left out if,
-    on this dataset, the score misses a planted failure that the score must detect.
+    come first, then the second headline scores, and so on. A score is left out if, on this dataset, the score misses
+    a planted failure that the score must detect. If no headline score is left, the headline columns are the first four
+    other scores that rank generators, or the first four other scores if none ranks generators.
     """
     columns = dataset.columns
     known = [
@@ -60,8 +60,8 @@ def headline_sentences(board: Board) -> tuple[str, ...]:
     Only ranked headline scores are compared. A generator beats another generator if the first is significantly better
     on at least one score of at least one dataset, and significantly worse on no score of any dataset. The first
     sentence also names the models that cannot be compared with any control. If no control beats any model, the second
-    sentence instead names models that cannot be distinguished from others. If no comparison is possible, the only
-    sentence gives the reason.
+    sentence instead names, for each model, the generators from which it cannot be distinguished. If no comparison is
+    possible, the only sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))

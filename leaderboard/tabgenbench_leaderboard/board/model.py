@@ -67,8 +67,8 @@ class ScoreColumn(Part):
         title: name of the score; the metric is added if two metrics of the suite have a score of this name.
         spec: direction, range, meaning and limitations of the score.
         unscaled: why the score is not rescaled (see `ScaledScore`) on this dataset; empty if the score is rescaled.
-        calibration: whether the score misses a planted failure (table with a known fault) that it must detect, or was
-            not tested.
+        calibration: ``uncalibrated`` if the score misses a planted failure (table with a known fault) that it must
+            detect, ``calibrated`` if it misses none, ``not calibrated`` without a test.
         missed: planted failures that the score must detect and does not detect on this dataset.
     """
 

@@ -11,7 +11,7 @@ MAX_MODELS, MAX_CONTROLS = 60, 20
 
 
 def drawn_rows(dataset: DatasetBoard) -> DatasetBoard:
-    """Return the results of only the first `MAX_MODELS` models and the first `MAX_CONTROLS` controls, by label."""
+    """Return the results with only the first `MAX_MODELS` models and `MAX_CONTROLS` controls, ordered by label."""
     if not left_out_sentence(dataset):
         return dataset
     return dataset.model_copy(update={"rows": dataset.models[:MAX_MODELS] + dataset.controls[:MAX_CONTROLS]})

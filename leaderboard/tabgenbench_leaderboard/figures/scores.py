@@ -100,10 +100,10 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return one number per row (generator): 1 if its mean is far above the median mean, -1 if far below, otherwise 0.
+    """Return a number per row (generator): 1 if its mean is far above the median of all means, -1 if far below, else 0.
 
-    The best generator and the best model (generator that is not a control) get 0. If more than a third of the
-    generators with a mean are far from the median, all get 0.
+    The best generator, the best model (generator that is not a control) and less extreme generators get 0. If more
+    than a third of the generators with a mean are far from the median, all get 0.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]

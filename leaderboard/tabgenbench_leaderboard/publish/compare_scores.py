@@ -4,7 +4,8 @@ On the same kind of machine, with equal code and equal package versions, the sco
 Otherwise, rounding can differ. Training amplifies rounding differences: a score can change as much as it changes with
 another seed. A difference is then accepted if it is at most 2 % of the range of the score, or at most four standard
 deviations of the score over splits. The standard deviation is the larger of two values: that of the generator without
-the repeated split (a wrong recorded value would increase it), and the median over the other generators.
+the repeated split (a wrong recorded value would increase it), and the median over the other generators. If a score has
+no lower or no upper limit, the larger absolute value of the recorded and the repeated score replaces the range.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class ScoreComparer:
     def compare(
         self, row: SuiteRow, recorded: CellRecord, *, before: Scores, again: Repeated
     ) -> tuple[list[Finding], str]:
-        """Return a finding for each score that differs, and a line that summarises the comparison of all scores.
+        """Return a finding for each difference that is not accepted, and a line that summarises the comparison.
 
         Args:
             row: the entry of the training in the record of the suite.

@@ -96,7 +96,8 @@ def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugin
     recorded hash.
 
     Raises:
-        ConfigError: the installed plugins can repeat no training, or a dataset of the suite is unknown.
+        ConfigError: no chosen training can be repeated with the installed plugins and devices, or a dataset of the
+            suite is unknown.
         DataError: a dataset cannot be loaded.
     """
     cells = list(_recorded_cells(store, suite))

@@ -40,7 +40,7 @@ class Verified:
     Attributes:
         store: the store with the verified records.
         suite: the record of the suite.
-        findings: errors in the files of the board or the store.
+        findings: errors in the files of the board or the store, and missing records that no manifest lists.
         notes: sentences on checks that could not be made on this machine.
         checked: result of the checks of the records.
         compared: number of files that were rebuilt and compared with the published files.

@@ -55,7 +55,7 @@ def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: t
 
 
 def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
-    """Return latents and the products of all pairs of centred latents, shape (N, Z + Z (Z + 1) / 2)."""
+    """Return the latents, and squares and pairwise products of the centred latents, shape (N, Z + Z (Z + 1) / 2)."""
     centred_NZ = z_NZ - z_NZ.mean(dim=0)
     i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
     return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)
