@@ -78,7 +78,7 @@ class Ceiling(NamedTuple):
 
 
 def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
-    """Return the meaning of the scaled value 1 for the rescaled scores of all given datasets together."""
+    """Return what the rescaled value 1 stands for: the ceiling control, the best possible value, or both."""
     scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
     are_best = {is_ceiling_best(spec) for spec in scaled}
     names = {False: "ceiling control", True: "best possible value"}

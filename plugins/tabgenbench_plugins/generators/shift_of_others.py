@@ -15,10 +15,10 @@ class ShiftOfOthers(Unchanged):
     """Predicts rows of a combination of type and state without training rows, from the effect on other types.
 
     Types (such as cell types) and states (such as treatments) are values of two condition columns. The base state is
-    the state with the most training rows of the requested type. The mean shift of all other types with training rows in
-    both states is added to rows of the requested type in the base state. The shift of a type is its mean in the
-    requested state minus its mean in the base state, on the evaluation scale. If no other type has training rows in
-    both states, the rows in the base state are returned without a shift. Predicted counts are rounded.
+    the state with the most training rows of the requested type. The shift of a type is its mean in the requested state
+    minus its mean in the base state, on the evaluation scale. The shifts of all other types with training rows in both
+    of these states are averaged, and the average is added to rows of the requested type in the base state. Without such
+    types, these rows are returned without a shift. Predicted counts are rounded.
     """
 
     name = "shift-of-others"
