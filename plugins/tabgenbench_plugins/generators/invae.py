@@ -20,7 +20,7 @@ block and the products of two centred posterior means. The priors of both blocks
 (`parts.gaussian_prior`). With ``prior=exponential``, the prior of z_inv is a general exponential family
 (`parts.exponential_prior`), the loss of score matching is added, and z_inv is whitened before its squared correlations
 are computed. In the last epochs, the encoder is fixed, and only decoder and priors are trained (`parts.last_epochs`).
-The squared correlations and the last epochs are additions of this project.
+The paper has neither the penalty on squared correlations nor the last epochs with a fixed encoder.
 """
 
 from __future__ import annotations
