@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 import click
-from tabulate import tabulate
+from tabulate import MIN_PADDING, tabulate
 
 from tabgenbench.formatting import spaced
 from tabgenbench.store.calibration import CalibrationRecord
@@ -159,12 +159,12 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
     names = [_label(row) for row in grid.rows]
-    left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
+    left = _width([grid.header[0], *names])
     columns = [_column(grid, i) for i in range(1, len(grid.header))]
     blocks: list[list[list[str]]] = [[]]
     used = left
     for column in columns:
-        needed = len(_GAP) + max(len(line) for text in column for line in text.split("\n"))
+        needed = len(_GAP) + _width(column)
         if blocks[-1] and used + needed > width:
             blocks.append([])
             used = left
@@ -178,6 +178,11 @@ def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
         options: Any = {"disable_numparse": True, "preserve_whitespace": True}
         table = tabulate(lines, header, tablefmt="plain", colalign=align, headersalign=align, **options)
         yield from table.splitlines()
+
+
+def _width(column: Sequence[str]) -> int:
+    heading, *cells = (max(map(len, text.split("\n"))) for text in column)
+    return max([heading + MIN_PADDING, *cells])  # tabulate makes a column wider than its heading
 
 
 def _bottom_aligned(headings: Sequence[str]) -> list[str]:
