@@ -9,6 +9,7 @@ from typing import Literal
 
 from tabgenbench_leaderboard.board.intervals import (
     CONFIDENCE,
+    ROUNDING,
     Interval,
     compare_paired,
     compared_quantity,
@@ -130,7 +131,10 @@ def _compare(
 
 
 def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, float | None]:
-    """Return the difference of two means, its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947)."""
+    """Return the difference of two means, its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947).
+
+    If the values of each side are equal, the t statistic is undefined, and p is that of the exact permutation test.
+    """
     from scipy.special import stdtr, stdtrit
 
     n, centre = len(values) + len(others), difference(mean(values), mean(others))
@@ -138,8 +142,9 @@ def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, 
         return Interval(centre, None, None, n), None
     squares = [(mean_and_error(side)[1] ** 2, len(side) - 1) for side in (values, others)]
     error = math.sqrt(sum(square for square, _ in squares))
-    if error == 0:
-        return Interval(centre, centre, centre, n), 0.0 if centre else 1.0
+    if error <= ROUNDING * abs(centre):
+        p = min(1.0, 2 / math.comb(n, len(values))) if centre else 1.0
+        return Interval(centre, centre, centre, n), p
     degrees = error**4 / sum(square**2 / free for square, free in squares)
     half = float(stdtrit(degrees, 0.5 + CONFIDENCE / 2)) * error
     return Interval(centre, centre - half, centre + half, n), float(2 * stdtr(degrees, -abs(centre) / error))

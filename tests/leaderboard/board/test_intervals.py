@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from simulated_shares import false_families
 
 from tabgenbench_leaderboard.board.intervals import Direction, Paired, compare_paired, holm, mean, t_interval, t_tails
 
@@ -137,11 +138,24 @@ def test_p_values_of_pairs_are_those_of_scipy_and_holm_counts_the_tested_pairs()
     assert [one.verdict for one in found] == ["not distinguishable", "better", "too few splits"]
 
 
-def test_equal_differences_have_p_0_or_1() -> None:
-    first = {0: 0.5, 1: 0.75}
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_equal_differences_have_the_p_value_of_the_sign_test(n: int) -> None:
+    first = {split: 0.5 + 0.25 * split for split in range(n)}
     assert compare(first, first, "lower").p == 1
-    found = compare(first, {0: 0.25, 1: 0.5}, "lower")
-    assert (found.p, found.p_adjusted, found.verdict) == (0, 0, "worse")
+    found = compare(first, {split: value - 0.25 for split, value in first.items()}, "lower")
+    assert found.p == pytest.approx(stats.binomtest(n, n).pvalue)
+    assert found.verdict == ("worse" if n == 10 else "not distinguishable")
+
+
+def test_differences_that_are_equal_up_to_rounding_are_equal() -> None:
+    found = compare({0: 57 / 60, 1: 56 / 60, 2: 54 / 60}, {0: 56 / 60, 1: 55 / 60, 2: 53 / 60}, "higher")
+    assert found.p == 0.25
+
+
+@pytest.mark.parametrize("n_splits", [2, 3, 5])
+def test_few_false_differences_in_scores_of_few_distinct_values(n_splits: int) -> None:
+    found, _ = false_families(60, 0.95, n_splits, families=200)
+    assert found <= 0.08 * 200
 
 
 def test_a_family_is_corrected_where_single_tests_are_not() -> None:

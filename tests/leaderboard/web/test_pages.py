@@ -88,7 +88,8 @@ def several(run: FakeRun) -> FakeRun:
         for split in range(5):
             for label, value in values.items():
                 if (label, dataset) != ("ctgan", "b"):
-                    scores = {"distance": {"distance": value + 0.01 * split * value}}
+                    growth = 0.0 if label in ("shuffled", "real-resample") else 0.01 * split
+                    scores = {"distance": {"distance": value * (1 + growth)}}
                     run.cell(label, scores, dataset=dataset, split=split)
     return run
 

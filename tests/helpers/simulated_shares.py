@@ -1,0 +1,61 @@
+"""Simulate scores that are shares of few rows, and count the families of tests that find a false difference.
+
+    python tests/helpers/simulated_shares.py
+
+The page ``docs/statistics.md`` states the results.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from tabgenbench_leaderboard.board.intervals import ROUNDING, Interval, compare_paired
+
+FAMILIES = 1000
+N_GENERATORS = 8
+SHARES = ((12, 0.8), (60, 0.95), (270, 0.9))
+SPLITS = (2, 3, 5, 10)
+
+
+def false_families(rows: int, share: float, splits: int, *, families: int = FAMILIES, seed: int = 0) -> tuple[int, int]:
+    """Count families with a false difference: with the test of boards, and with p = 0 for equal differences.
+
+    Args:
+        rows: number of rows of which the score is a share.
+        share: true share, equal for all generators.
+        splits: number of splits.
+        families: number of simulated families; a family compares all pairs of generators on one score.
+        seed: seed of the simulation.
+    """
+    rng = np.random.default_rng(seed)
+    found = with_zero = 0
+    for _ in range(families):
+        shares = (rng.binomial(rows, share, (N_GENERATORS, splits)) / rows).tolist()
+        values = [dict(enumerate(one)) for one in shares]
+        pairs = compare_paired(list(combinations(values, 2)), "higher")
+        is_false = any(one.verdict != "not distinguishable" for one in pairs)
+        found += is_false
+        with_zero += is_false or any(_is_equal(one.interval) for one in pairs)
+    return found, with_zero
+
+
+def _is_equal(interval: Interval) -> bool:
+    assert interval.mean is not None
+    assert interval.low is not None
+    return interval.mean != 0 and interval.mean - interval.low <= ROUNDING * abs(interval.mean)
+
+
+def main() -> None:
+    """Print the shares of families with a false difference."""
+    print(f"{FAMILIES:,} families of {N_GENERATORS} equal generators; share with a false difference")
+    print("rows  true share  splits  sign test  p = 0")
+    for rows, share in SHARES:
+        for splits in SPLITS:
+            found, with_zero = (number / FAMILIES for number in false_families(rows, share, splits))
+            print(f"{rows:4} {share:11} {splits:7} {found:10.1%} {with_zero:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
