@@ -206,6 +206,8 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
         ((None,), {"name": "a/b"}, ConfigError, "name: got 'a/b', expected letters"),
         ((None,), {"device": "tpu"}, TabGenBenchError, "'tpu', expected auto"),
         ((None,), {"executor": "inlin"}, ConfigError, "unknown engine 'inlin'; did you mean 'inline'"),
+        ((None,), {"memory": "1G"}, ConfigError, "--memory: got '1G', expected a number of GiB above 0"),
+        ((None,), {"timeout": -1}, ConfigError, "--timeout: got -1, expected a number of seconds above 0"),
         ((None,), {"timeout": 5.0}, ConfigError, "--executor inline: runs one cell at a time in this process"),
     ],
 )

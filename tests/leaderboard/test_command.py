@@ -100,6 +100,13 @@ def test_nothing_scored_yet_is_one_sentence(run: FakeRun) -> None:
         load_board(run.store)
 
 
+def test_an_undefined_score_is_a_result(run: FakeRun) -> None:
+    run.cell("cvae", {"gamma": {"gamma": "fewer than 3 features"}})
+    run.store.write_suite(run.suite)
+    board = load_board(run.store)
+    assert board.datasets[0].rows[0].scores[0].why
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"\xff\x00", b"[1, 2]", b'{"schema_version": 1, "key": "x"'],

@@ -27,7 +27,8 @@ def status(store: Path, as_json: bool) -> None:
     """Show the progress of each suite in a store.
 
     Lists running cells (trainings) with their hosts, and failures with reasons. The command also works during a run.
-    The time left is estimated from finished cells; '-' means that there is no estimate. A cell with a failed metric
+    The time left is estimated from finished cells of the same generators; '-' means that there is no estimate, because
+    a generator has no finished cell. A cell with a failed metric
     counts as failed.
     """
     from tabgenbench.errors import StoreError

@@ -23,14 +23,14 @@ def to_frame(table: Table) -> pd.DataFrame:
     """Convert a table on the dataset's own scale to a data frame in the format of the dataset's file.
 
     `Source.layout` describes the columns of the file: their order, names, types, date formats and categories. Columns
-    that generators do not generate (ids, groups, free text) are left out. A column with the same value in every row of
-    the file keeps this value in every synthetic row. Without a layout, the categorical columns (``obs``) come first,
-    then the numeric features.
+    that generators do not generate (ids, groups, free text) are left out. A column that the table excludes because it
+    has the same value in every row of the file gets this value in every synthetic row. Without a layout, the
+    categorical columns (``obs``) come first, then the numeric features.
     """
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
     for column in layout_of(table).columns:
-        if column.constant is not None:
+        if column.constant is not None and column.name not in table.features:
             found[column.name] = _constant(column, table.n_rows)
         elif column.name in table.obs.columns:
             gap = table.is_gap(column.name)

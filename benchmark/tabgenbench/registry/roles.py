@@ -210,7 +210,9 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
         return one.model_copy(update={"kind": "boolean" if kind == "boolean" else "category"})
     if constant is not None:
         is_label = kind in ("category", "boolean", "text", "date")
-        update = {"role": "left out" if is_label else "feature", "guess": "has one value", "constant": constant}
+        role: ColumnRole = "left out" if is_label else "feature"
+        decimals = decimals_of(column) if kind == "number" else None
+        update = {"role": role, "guess": "has one value", "constant": constant, "decimals": decimals}
         return one.model_copy(update=update)
     if kind == "text":
         if name in said.targets:

@@ -75,7 +75,7 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
     """Return the engine selected by the options of ``tabgenbench run``.
 
     Raises:
-        ConfigError: the engine does not exist, or options conflict.
+        ConfigError: the engine does not exist, options conflict, or a limit is not a number above 0.
         DeviceError: the device does not exist.
         PluginError: the class of the engine cannot be imported or is not an engine.
     """
@@ -89,14 +89,24 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
     kind: type[Engine] = engines[name].load()
     if not issubclass(kind, Engine) or inspect.isabstract(kind):
         kind = engines[name].load_fitting("engines")  # raises an explanation; imports NumPy and pandas
+    memory = _limit(options, "memory", "GiB")
     asked = EngineOptions(
         device=options["device"],
         workers=1 if options["timing"] else options["workers"],
         threads=options["threads"],
-        timeout=options["timeout"],
-        memory=None if options["memory"] is None else int(options["memory"] * 2**30),
+        timeout=_limit(options, "timeout", "seconds"),
+        memory=None if memory is None else int(memory * 2**30),
         slots_per_gpu=options["slots_per_gpu"],
         address=options["address"],
         preloads=PRELOADS,
     )
     return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"], options["keep_models"])
+
+
+def _limit(options: Mapping[str, Any], name: str, unit: str) -> float | None:
+    value = options[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigError(f"--{name}: got {value!r}, expected a number of {unit} above 0")
+    return float(value)

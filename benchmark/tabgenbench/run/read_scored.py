@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,14 @@ def read_scored_tables(request: ReadRequest) -> ScoredTables:
     frames = [_frame(one, request) for one in request.inputs]
     known = [frame for frame in frames if frame is not None]
     if len(known) == len(frames):
-        return _typed_alike(known, request)
-    train, *others = [_read(one, request) for one in request.inputs]
-    return ScoredTables.of([train, *(_aligned(table, train) for table in others)])
+        tables = _typed_alike(known, request)
+    else:
+        train, *others = [_read(one, request) for one in request.inputs]
+        tables = ScoredTables.of([train, *(_aligned(table, train) for table in others)])
+    for table, given in zip(tables.synthetic, request.inputs[2:], strict=True):
+        if note := _other_conditions(tables.test, table):
+            request.say(f"note: {given.where}: {note}")
+    return tables
 
 
 def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
@@ -166,6 +172,16 @@ def _unknown(train: Table, synthetic: Table) -> list[str]:
         return []
     listed = ", ".join(examples[:5])
     return [f"{rows.sum():,} of {len(rows):,} synthetic rows have a category that no training row has: {listed}"]
+
+
+def _other_conditions(test: Table, synthetic: Table) -> str:
+    if not test.schema.conditions:
+        return ""
+    real, made = (Counter(table.conditions.itertuples(index=False, name=None)) for table in (test, synthetic))
+    if real == made:
+        return ""
+    paired = f"{(real & made).total():,} of {synthetic.n_rows:,} synthetic rows can be paired with a test row"
+    return f"{paired} of the same condition ({test.n_rows:,} test rows); metrics expect the conditions of the test rows"
 
 
 def _read(given: _Input, request: ReadRequest) -> Table:

@@ -48,10 +48,10 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if a board has no score, no failure and no skipped training."""
+    """Raise `StoreError` if a board has no score, not even an undefined one, no failure and no skipped training."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
-    scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
-    if waiting and not scored:
+    states = {score.state for dataset in board.datasets for row in dataset.rows for score in row.scores}
+    if waiting and not states - {"waiting", "not asked"}:
         raise StoreError(
             f"{store.root}: nothing of suite {suite.name!r} is scored yet "
             f"({count_text(len(suite.rows), 'cell')} asked for); run it first"

@@ -77,6 +77,11 @@ def test_dates_have_the_format_or_type_of_the_file(dtype: str, form: str, expect
     assert days.tolist() == expected
 
 
+def test_a_feature_that_is_constant_in_the_file_has_the_sampled_values() -> None:
+    table = made({"a": [1.0, 1.25, 0.5]}, number("a", constant="1.0", decimals=2))
+    assert to_frame(table)["a"].tolist() == [1.0, 1.25, 0.5]
+
+
 def test_columns_with_one_value_or_none_are_as_they_were() -> None:
     frame = pd.DataFrame(
         {
