@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,6 @@ def _limit(options: Mapping[str, Any], name: str, unit: str) -> float | None:
     value = options[name]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
         raise ConfigError(f"--{name}: got {value!r}, expected a number of {unit} above 0")
     return float(value)
