@@ -35,9 +35,7 @@ def dataset_blocks(record: CalibrationRecord) -> list[Block]:
     blocks: list[Block] = [Heading(3, f"On `{record.dataset}`"), Paragraph(_uncovered(record))]
     blocks.append(calibration_grid(table, f"What each score can see on {record.dataset}"))
     reasons = [f"`{name}`: {reason}" for name, reason in table.inapplicable.items()]
-    for metric, reason in record.skipped.items():
-        without_name = reason.removeprefix(f"metric {metric!r}").removeprefix(":").strip()
-        reasons.append(f"`{metric}`: {without_name}")
+    reasons += [f"`{metric}`: {reason}" for metric, reason in record.skipped.items()]
     return [*blocks, Paragraph("Not tested:"), Bullets(tuple(reasons))] if reasons else blocks
 
 

@@ -227,7 +227,11 @@ def _record(request: CalibrationRequest, asked: CalibrationSuites, suites: Seque
 
 def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
     problems = (one for one in board.problems if one.label == reference and one.what not in ("fit", "sample"))
-    return {problem.what: problem.reason or problem.status for problem in problems}
+    return {problem.what: _without_name(problem.reason, problem.what) or problem.status for problem in problems}
+
+
+def _without_name(reason: str, metric: str) -> str:
+    return reason.removeprefix(f"metric {metric!r}").removeprefix(":").strip()
 
 
 def _score(

@@ -30,14 +30,14 @@ def to_frame(table: Table) -> pd.DataFrame:
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
     for column in layout_of(table).columns:
-        if column.constant is not None and column.name not in table.features:
-            found[column.name] = _constant(column, table.n_rows)
-        elif column.name in table.obs.columns:
+        if column.name in table.obs.columns:
             gap = table.is_gap(column.name)
             labels = table.obs[column.name].astype(object).where(~gap, None)
             found[column.name] = _typed(pd.Series(labels.to_numpy(), dtype=object), column)
         elif column.name in table.features:
             found[column.name] = _numbers(table, column)
+        elif column.constant is not None:
+            found[column.name] = _constant(column, table.n_rows)
     return pd.DataFrame(found, index=pd.RangeIndex(table.n_rows))
 
 

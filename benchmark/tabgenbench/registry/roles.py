@@ -6,8 +6,8 @@ A column gets the first role in this list that applies:
 * the group, if the column has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
 * a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label``; the
   values must be true / false, text with few different values, or at most 20 different whole numbers;
-* a numeric feature, if the column contains numbers (also if all are equal) or at least two different dates, which
-  become whole numbers, such as the number of days since the first date;
+* a numeric feature, if the column contains numbers (also if all are equal) or dates, unless every row has the same
+  date; dates become whole numbers, such as the number of days since the earliest date;
 * left out, if the column has no value or the same value in every row;
 * left out, if the column is text with more than 1,000 different values, or with more different values than half the
   number of rows, because such text is usually an identifier or free text;
@@ -200,7 +200,7 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
         return one.model_copy(update={"role": "batch"})
     if name in (said.conditions or ()):
         return one.model_copy(update={"role": "condition"})
-    constant = _constant(column)
+    constant, decimals = _constant(column), decimals_of(column) if kind == "number" else None
     is_free = said.conditions is None and name not in said.categorical_features
     if is_free and constant is None and _is_condition(column, name, kind):
         return one.model_copy(update={"role": "condition", "guess": f"named {name}; conditions=[...] overrides it"})
@@ -211,7 +211,6 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
     if constant is not None:
         is_label = kind in ("category", "boolean", "text", "date")
         role: ColumnRole = "left out" if is_label else "feature"
-        decimals = decimals_of(column) if kind == "number" else None
         update = {"role": role, "guess": "has one value", "constant": constant, "decimals": decimals}
         return one.model_copy(update=update)
     if kind == "text":
@@ -222,7 +221,6 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
         doubt = doubt_about_text(column)
         guess = doubt if doubt.startswith(("text such as", "dates or times")) else plain
         return one.model_copy(update={"role": "left out", "guess": guess})
-    decimals = decimals_of(column) if kind == "number" else None
     return one.model_copy(update={"guess": _doubt(column, kind, found), "decimals": decimals})
 
 
@@ -245,7 +243,7 @@ def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> Colum
     form = said.date_formats.get(name, "") or _stored_format(column) or ""
     if not form and not isinstance(column.dtype, pd.CategoricalDtype) and not is_dated:
         form = find_date_format(column, where) if filled.iloc[:100].astype(str).str.contains(r"\d").any() else ""
-    if form and (filled.nunique() > 1 or len(filled) < len(column)):  # else the column is constant, and left out
+    if form and _constant(column) is None:
         found.dates.append(date_feature(column, form, where))
     if form:
         return "date"

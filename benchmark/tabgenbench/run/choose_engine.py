@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -96,7 +97,7 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
         workers=1 if options["timing"] else options["workers"],
         threads=options["threads"],
         timeout=_limit(options, "timeout", "seconds"),
-        memory=None if memory is None else int(memory * 2**30),
+        memory=None if memory is None else math.ceil(memory * 2**30),
         slots_per_gpu=options["slots_per_gpu"],
         address=options["address"],
         preloads=PRELOADS,
@@ -108,6 +109,6 @@ def _limit(options: Mapping[str, Any], name: str, unit: str) -> float | None:
     value = options[name]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ConfigError(f"--{name}: got {value!r}, expected a number of {unit} above 0")
     return float(value)

@@ -88,21 +88,24 @@ def read_scored_tables(request: ReadRequest) -> ScoredTables:
     """Read the requested tables, and give all tables the column order of the training table.
 
     If no table is an h5ad file or an AnnData object, the real rows determine which columns are numeric and which are
-    categorical. Tables may then have missing values, and ``request.say`` is called with notes on the tables.
+    categorical, and tables may have missing values. ``request.say`` is called with notes on the tables.
 
     Raises:
         DataError: a table cannot be used, or the columns of the tables differ.
     """
     frames = [_frame(one, request) for one in request.inputs]
     known = [frame for frame in frames if frame is not None]
+    notes: list[str] = []
     if len(known) == len(frames):
-        tables = _typed_alike(known, request)
+        tables, notes = _typed_alike(known, request)
     else:
         train, *others = [_read(one, request) for one in request.inputs]
         tables = ScoredTables.of([train, *(_aligned(table, train) for table in others)])
     for table, given in zip(tables.synthetic, request.inputs[2:], strict=True):
-        if note := _other_conditions(tables.test, table):
-            request.say(f"note: {given.where}: {note}")
+        prefix = "" if len(tables.synthetic) == 1 else f"{given.where}: "
+        notes += [prefix + note for note in (*_unknown(tables.train, table), *_other_conditions(tables.test, table))]
+    for note in dict.fromkeys(notes):
+        request.say(f"note: {note}")
     return tables
 
 
@@ -116,7 +119,7 @@ def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
     return None
 
 
-def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> ScoredTables:
+def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> tuple[ScoredTables, list[str]]:
     places = [one.where for one in request.inputs]
     real, where = _stacked(frames[:2]), f"{places[0]} and {places[1]}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)
@@ -138,12 +141,7 @@ def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> ScoredTabl
     notes = [note for frame in frames for note in notes_on_ids(frame)]
     if left_out:
         notes.append(f"not scored: {', '.join(sorted(left_out))} (one value, an identifier, a donor or free text)")
-    for table, place in zip(tables.synthetic, places[2:], strict=True):
-        prefix = "" if len(tables.synthetic) == 1 else f"{place}: "
-        notes += [prefix + note for note in _unknown(tables.train, table)]
-    for note in dict.fromkeys(notes):
-        request.say(f"note: {note}")
-    return tables
+    return tables, notes
 
 
 def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -174,14 +172,15 @@ def _unknown(train: Table, synthetic: Table) -> list[str]:
     return [f"{rows.sum():,} of {len(rows):,} synthetic rows have a category that no training row has: {listed}"]
 
 
-def _other_conditions(test: Table, synthetic: Table) -> str:
+def _other_conditions(test: Table, synthetic: Table) -> list[str]:
     if not test.schema.conditions:
-        return ""
+        return []
     real, made = (Counter(table.conditions.itertuples(index=False, name=None)) for table in (test, synthetic))
     if real == made:
-        return ""
+        return []
     paired = f"{(real & made).total():,} of {synthetic.n_rows:,} synthetic rows can be paired with a test row"
-    return f"{paired} of the same condition ({test.n_rows:,} test rows); metrics expect the conditions of the test rows"
+    expected = f"({test.n_rows:,} test rows); metrics expect the conditions of the test rows"
+    return [f"{paired} of the same condition {expected}"]
 
 
 def _read(given: _Input, request: ReadRequest) -> Table:

@@ -20,6 +20,7 @@ __all__ = [
     "Interval",
     "Paired",
     "Verdict",
+    "are_equal",
     "badness",
     "compare_paired",
     "compared_quantity",
@@ -123,6 +124,11 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     return centre, math.sqrt(variance / n)
 
 
+def are_equal(centre: float, error: float) -> bool:
+    """Return whether values with this mean and this standard error of the mean are equal up to rounding."""
+    return error <= ROUNDING * abs(centre)
+
+
 def t_tails(t: float, degrees: int) -> float:
     """Return the two-sided p-value of a t statistic: the probability of a value at least as far from 0 as ``t``.
 
@@ -220,8 +226,8 @@ def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction:
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        The mean difference, which is positive if the first generator is worse, and the one-sided p-value, which is half
-        of the two-sided p-value of `compare_paired` for positive differences.
+        The mean difference, which is positive if the first generator is worse, and the one-sided p-value: half of the
+        two-sided p-value of `compare_paired` for a positive difference, otherwise 1 minus this half.
 
     >>> worse_by({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.1, 1: 0.2, 2: 0.3}, "lower")[1] < 0.05
     True
@@ -243,12 +249,10 @@ def _differences(first: Mapping[int, float], second: Mapping[int, float], direct
 
 
 def _test(differences: Sequence[float]) -> tuple[Interval, float | None]:
-    n = len(differences)
+    interval, n = t_interval(differences), len(differences)
     if n < 2:
-        return t_interval(differences), None
+        return interval, None
     centre, error = mean_and_error(differences)
-    half = _t_quantile(n - 1) * error
-    interval = Interval(centre, centre - half, centre + half, n)
-    if error <= ROUNDING * abs(centre):  # few splits can have equal differences by chance: exact test of the signs
+    if are_equal(centre, error):  # few splits can have equal differences by chance: exact test of the signs
         return interval, 2.0 ** (1 - n) if centre else 1.0
     return interval, round(t_tails(centre / error, n - 1), DECIMALS)

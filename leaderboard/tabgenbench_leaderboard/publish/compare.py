@@ -9,8 +9,8 @@ from typing import Literal
 
 from tabgenbench_leaderboard.board.intervals import (
     CONFIDENCE,
-    ROUNDING,
     Interval,
+    are_equal,
     compare_paired,
     compared_quantity,
     difference,
@@ -142,7 +142,7 @@ def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, 
         return Interval(centre, None, None, n), None
     squares = [(mean_and_error(side)[1] ** 2, len(side) - 1) for side in (values, others)]
     error = math.sqrt(sum(square for square, _ in squares))
-    if error <= ROUNDING * abs(centre):
+    if are_equal(centre, error):
         p = min(1.0, 2 / math.comb(n, len(values))) if centre else 1.0
         return Interval(centre, centre, centre, n), p
     degrees = error**4 / sum(square**2 / free for square, free in squares)

@@ -54,4 +54,4 @@ def test_other_conditions_than_those_of_the_test_rows_are_noted(kinds: list[str]
     request = ScoreRequest(train=real, test=real, synthetic=synthetic, conditions=("kind",), say=said.append)
     score_tables(request, make_manager([Registers()], points=[]))
     found = [line for line in said if "of the same condition" in line]
-    assert [line.startswith(f"note: synthetic: {words}") for line in found] == ([] if words is None else [True])
+    assert [line.startswith(f"note: {words}") for line in found] == ([] if words is None else [True])

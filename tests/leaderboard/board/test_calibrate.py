@@ -41,7 +41,7 @@ def test_ten_splits_resolve_what_the_page_states(family: int, size: float) -> No
 
 
 @pytest.mark.parametrize(("shift", "p"), [(0.5, 1 / 8), (-0.5, 7 / 8), (0.0, 1 / 2)])
-def test_equal_differences_have_the_p_value_of_the_sign_test(shift: float, p: float) -> None:
+def test_one_side_of_equal_differences(shift: float, p: float) -> None:
     real = by_split(1.0, 2.0, 3.0)
     assert worse_by({i: value + shift for i, value in real.items()}, real, "lower") == (shift, p)
 

@@ -51,12 +51,13 @@ def test_gold_costs(full_run: FakeRun) -> None:
     check_gold("costs.csv", files["costs.csv"].decode())
 
 
-@pytest.mark.parametrize("width", [80, 100, 120])
-def test_text_keeps_to_the_width(full_run: FakeRun, width: int) -> None:
-    text = render_text(board_of(full_run), width=width)
-    assert max(len(line) for line in text.splitlines()) <= width
-    for label in ("ctgan", "condition-mvn", "real-resample"):
-        assert label in text
+def test_text_keeps_to_the_width(full_run: FakeRun) -> None:
+    board = board_of(full_run)
+    for width in range(80, 131):  # also the widths at which a table just fits or just does not
+        text = render_text(board, width=width)
+        assert max(len(line) for line in text.splitlines()) <= width
+        for label in ("ctgan", "condition-mvn", "real-resample"):
+            assert label in text
 
 
 def test_scores_csv_holds_exact_numbers_and_the_stated_columns(full_run: FakeRun) -> None:

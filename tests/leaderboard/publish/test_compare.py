@@ -53,6 +53,17 @@ def test_splits_of_other_rows_are_compared_by_welch(make_run: Callable[[str], Fa
     assert (one.p, one.low, one.high) == pytest.approx((expected.pvalue, low, high))
 
 
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 3), (4, 2)])
+def test_equal_values_on_each_side_are_compared_by_permutations(
+    make_run: Callable[[str], FakeRun], n: int, m: int
+) -> None:
+    before, after = (0.5,) * n, (0.6,) * m
+    one = compared(fill(make_run("a"), before), fill(make_run("b"), after, table="x"))["gamma"]
+    expected = stats.permutation_test((after, before), lambda a, b, axis: a.mean(axis) - b.mean(axis), vectorized=True)
+    assert (one.how, one.n, one.verdict) == ("welch", n + m, "within noise")
+    assert one.p == pytest.approx(expected.pvalue)
+
+
 def test_holm_corrects_over_all_scores(make_run: Callable[[str], FakeRun]) -> None:
     first = fill(make_run("a"), BEFORE, (0.8, 0.9, 0.8, 0.9))
     second = fill(make_run("b"), AFTER, (1.05, 0.86, 1.16, 1.04))
